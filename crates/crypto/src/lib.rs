@@ -1,1 +1,30 @@
-//! To be written.
+//! The only home of cryptographic primitives: formats over what aws-lc provides, no primitive of our own.
+
+mod key;
+mod mac;
+mod pfx;
+mod primitives;
+mod sealed;
+
+pub use key::{KeyError, SoftwareKey};
+pub use mac::SharedSecret;
+pub use pfx::{Pfx, PfxError, PfxKey};
+pub use primitives::Primitives;
+pub use sealed::{SealError, SealingKey, open_private_key, seal_private_key};
+pub use zeroize::Zeroizing;
+
+/// A password, PIN or passphrase: wiped when it goes, never shown.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes a text over.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, for the one call that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}

@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn round_trip_of_every_length() {
         for length in 1..=19 {
-            let octets: Vec<u8> = (0..length).map(|i| 0x81u8.wrapping_add(i * 37) | 1).collect();
+            let octets: Vec<u8> = (0..length).map(|i: u8| 0x81u8.wrapping_add(i.wrapping_mul(37)) | 1).collect();
             let serial = Serial::from_be_octets(&octets).unwrap();
             assert!(Serial::candidates(&serial.decimal()).unwrap().contains(&serial));
             assert_eq!(Serial::candidates(&format!("0x{}", serial.hexadecimal())).unwrap(), [serial.clone()]);

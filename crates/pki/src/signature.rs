@@ -242,8 +242,6 @@ pub trait Verifier {
 
 /// A source of unpredictable octets.
 pub trait Random {
-    /// `N` fresh octets.
-    fn octets<const N: usize>(&self) -> [u8; N]
-    where
-        Self: Sized;
+    /// Fills the whole buffer.
+    fn fill(&self, buffer: &mut [u8]);
 }

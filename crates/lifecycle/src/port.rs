@@ -1,0 +1,224 @@
+//! What the rules need from the world: a clock, and a place where keys live.
+
+use std::time::SystemTime;
+
+use obnova_pki::{Certificate, KeyKind, SignatureAlgorithm};
+use zeroize::Zeroizing;
+
+/// Where time comes from.
+pub trait Clock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> SystemTime;
+}
+
+/// A PIN or password: wiped when it goes, never shown.
+#[derive(Clone)]
+pub struct Pin(Zeroizing<String>);
+
+impl Pin {
+    /// Takes a text over.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, for the one call that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a key store did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyStoreError {
+    /// Nobody gave the PIN yet.
+    PinNeeded,
+    /// The PIN was wrong.
+    PinIncorrect {
+        /// Whether the next wrong one blocks it, as far as the device says.
+        final_try: bool,
+    },
+    /// The PIN is blocked; only the PUK helps now.
+    PinLocked,
+    /// One try is left and nobody allowed it to be spent.
+    PinLastTry,
+    /// The device was pulled out, or the file is gone.
+    Gone,
+    /// There is no room for one more object.
+    Full,
+    /// The key is not here.
+    KeyMissing,
+    /// The certificate's key is not here, so it must not be written.
+    NotOurKey,
+    /// What was written is not what is read back.
+    NotStored,
+    /// This kind of key cannot be made here.
+    KeyKindUnsupported(KeyKind),
+    /// The device answered with a code that has no meaning here.
+    Module {
+        /// Name of the PKCS#11 function.
+        call: String,
+        /// Its return value, by the name that the standard gives it.
+        code: String,
+    },
+    /// The file could not be read or written.
+    File {
+        /// What was done to which file, and what the system said.
+        detail: String,
+    },
+    /// The module could not be loaded.
+    ModuleMissing {
+        /// Its path, and what the loader said.
+        detail: String,
+    },
+}
+
+impl KeyStoreError {
+    /// Stable code of the message that says what happened and what to do.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::PinNeeded => "pin-needed",
+            Self::PinIncorrect { .. } => "pin-incorrect",
+            Self::PinLocked => "pin-locked",
+            Self::PinLastTry => "pin-last-try",
+            Self::Gone => "store-gone",
+            Self::Full => "store-full",
+            Self::KeyMissing => "key-missing",
+            Self::NotOurKey => "not-our-key",
+            Self::NotStored => "not-stored",
+            Self::KeyKindUnsupported(_) => "key-kind-unsupported",
+            Self::Module { .. } => "module-error",
+            Self::File { .. } => "file-error",
+            Self::ModuleMissing { .. } => "module-missing",
+        }
+    }
+}
+
+impl core::fmt::Display for KeyStoreError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Module { call, code } => write!(f, "{call}: {code}"),
+            Self::File { detail } | Self::ModuleMissing { detail } => f.write_str(detail),
+            Self::KeyKindUnsupported(kind) => write!(f, "{}: {kind}", self.code()),
+            other => f.write_str(other.code()),
+        }
+    }
+}
+
+impl std::error::Error for KeyStoreError {}
+
+/// State of the PIN, as far as the device tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PinState {
+    /// A wrong PIN was entered since the last right one.
+    pub count_low: bool,
+    /// One try is left.
+    pub final_try: bool,
+    /// No try is left.
+    pub locked: bool,
+    /// The PIN is typed on the device itself.
+    pub pad: bool,
+}
+
+/// What a store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreKind {
+    /// A token behind a PKCS#11 module.
+    Token {
+        /// manufacturerID of the token.
+        manufacturer: String,
+        /// model of the token.
+        model: String,
+        /// Version of the module's library, `major.minor`.
+        library_version: String,
+    },
+    /// A PKCS#12 file.
+    File,
+}
+
+/// A store as it describes itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreInfo {
+    /// Stable name: `token:MODEL:SERIAL` or `file:PATH`. Never a slot number, never a label.
+    pub id: String,
+    /// The name that people see.
+    pub name: String,
+    /// Token or file.
+    pub kind: StoreKind,
+    /// State of the PIN.
+    pub pin: PinState,
+    /// Free memory in octets; `None` when the device does not say.
+    pub free: Option<u64>,
+    /// Kinds of keys that can be made here, the preferred first.
+    pub key_kinds: Vec<KeyKind>,
+}
+
+/// How a message is to be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// By the plain algorithm.
+    Plain(SignatureAlgorithm),
+    /// RSASSA-PSS with SHA-256 and a salt of 32 octets, for TLS 1.3.
+    RsaPssSha256,
+}
+
+/// A place where keys live. It carries plain data only, so that its owner may be a thread or a process.
+///
+/// Keys are named by their SubjectPublicKeyInfo in DER. Every call may block for minutes.
+pub trait KeyStore: Send {
+    /// What the store is, read anew.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError`].
+    fn info(&mut self) -> Result<StoreInfo, KeyStoreError>;
+
+    /// Opens the store for the use of its keys. A PIN is sent once; the last try only when `last_try` allows it.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError::PinIncorrect`], [`KeyStoreError::PinLocked`], [`KeyStoreError::PinLastTry`].
+    fn unlock(&mut self, pin: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
+
+    /// Certificates of the store; a token shows them without a PIN.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError`].
+    fn certificates(&mut self) -> Result<Vec<Certificate>, KeyStoreError>;
+
+    /// Public keys of the private keys here. Needs [`KeyStore::unlock`].
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError`].
+    fn keys(&mut self) -> Result<Vec<Vec<u8>>, KeyStoreError>;
+
+    /// Makes a key that cannot be exported where the store is a device, and gives its public key.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError::Full`], [`KeyStoreError::KeyKindUnsupported`].
+    fn generate(&mut self, kind: KeyKind, label: &str) -> Result<Vec<u8>, KeyStoreError>;
+
+    /// Signs the whole message; ECDSA as DER.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError::KeyMissing`].
+    fn sign(&mut self, public_key: &[u8], scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, KeyStoreError>;
+
+    /// Writes a certificate beside its key and reads it back. Writing it again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError::NotOurKey`], [`KeyStoreError::Full`], [`KeyStoreError::NotStored`].
+    fn install(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError>;
+
+    /// Removes a certificate with its key pair. Removing it again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError`].
+    fn remove(&mut self, permit: &crate::retirement::RemovalPermit) -> Result<(), KeyStoreError>;
+}
