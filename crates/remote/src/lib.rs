@@ -1,1 +1,10 @@
-//! To be written.
+//! What is asked of other machines: HTTP and TLS, CMP, directory, verdict, status, revocation lists.
+
+pub mod cmp;
+mod http;
+mod obnova;
+mod tls;
+
+pub use http::{HttpClient, RemoteError, Response};
+pub use obnova::{ObnovaAuthority, submit_succession};
+pub use tls::{ClientKey, TlsTrust};

@@ -1,0 +1,387 @@
+//! Record, sign, publish, notify: no signature without a committed record, no serial number twice.
+
+use std::time::Duration;
+
+use obnova_crypto::Primitives;
+use obnova_pki::certificate::{key_identifier, sign};
+use obnova_pki::crl::{self, Reason, Revoked};
+use obnova_pki::{Certificate, Serial};
+use obnova_serve::clock::{from_seconds, seconds};
+use obnova_serve::database::is_duplicate;
+use obnova_serve::{ServeError, audit};
+use sqlx::{AnyConnection, Row};
+
+use crate::authority::Authority;
+use crate::ceremony::fresh_serial;
+use crate::profile::{self, Profile};
+use crate::store::{self, RequestRow};
+use crate::letters;
+
+/// How long a list is good for.
+const CRL_TERM: Duration = Duration::from_secs(24 * 3600);
+
+/// Why a certificate was not revoked.
+#[derive(Debug)]
+pub enum RevokeError {
+    /// There is no such certificate here.
+    Unknown,
+    /// It was revoked before.
+    Already,
+    /// The database or the key failed.
+    Failed(ServeError),
+}
+
+impl From<sqlx::Error> for RevokeError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl core::fmt::Display for RevokeError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("there is no such certificate here"),
+            Self::Already => f.write_str("it was revoked before"),
+            Self::Failed(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for RevokeError {}
+
+impl Authority {
+    /// Issues the certificate of an approved request: commits the record, signs, commits the certificate.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`]; the request stays approved and can be issued later.
+    pub(crate) async fn issue(&self, request: &RequestRow) -> Result<Certificate, ServeError> {
+        let profile = Profile::from_name(&request.profile)
+            .ok_or_else(|| ServeError::new("profile", format!("{} is not known", request.profile)))?;
+        let issuer = self.issuer(profile.issuer())?;
+        let now = self.clock.now();
+        let mut connection = self.database.pool().acquire().await?;
+        let applicant = store::applicant(&mut connection, &request.applicant, seconds(now))
+            .await?
+            .ok_or_else(|| ServeError::new("applicant", format!("{} is gone", request.applicant)))?;
+        drop(connection);
+        let wrong = |error: obnova_pki::FormatError| ServeError::new("certificate", error);
+        let key_id = hex::encode(key_identifier(&request.public_key, &Primitives).map_err(wrong)?);
+        let key_hash = Primitives.fingerprint(&request.public_key);
+
+        let (serial, tbs) = loop {
+            let serial = fresh_serial();
+            let side = issuer.side(&self.config.published_at);
+            let made = profile::person(
+                profile,
+                &applicant.person,
+                &request.public_key,
+                serial.clone(),
+                &side,
+                now,
+                &Primitives,
+            )
+            .map_err(wrong)?;
+            let tbs = made.to_der().map_err(wrong)?;
+            let (id, issuer_id, hexadecimal) = (request.id.clone(), issuer.id, serial.hexadecimal());
+            let (ends, starts) = (seconds(made.not_after), seconds(made.not_before));
+            let recorded: Result<(), sqlx::Error> = self
+                .database
+                .write(|connection| {
+                    let (request, tbs, hexadecimal) = (request.clone(), tbs.clone(), hexadecimal.clone());
+                    let (id, key_hash, key_id) = (id.clone(), key_hash.clone(), key_id.clone());
+                    Box::pin(async move {
+                        sqlx::query(
+                            "INSERT INTO certificate (issuer, serial, applicant, profile, state, tbs, key_hash, \
+                             key_identifier, not_before, not_after, request) \
+                             VALUES ($1, $2, $3, $4, 'recorded', $5, $6, $7, $8, $9, $10)",
+                        )
+                        .bind(issuer_id)
+                        .bind(hexadecimal.clone())
+                        .bind(request.applicant)
+                        .bind(request.profile)
+                        .bind(tbs)
+                        .bind(key_hash)
+                        .bind(key_id)
+                        .bind(starts)
+                        .bind(ends)
+                        .bind(id.clone())
+                        .execute(&mut *connection)
+                        .await?;
+                        sqlx::query("UPDATE request SET state = 'signing', issuer = $1, serial = $2 WHERE id = $3")
+                            .bind(issuer_id)
+                            .bind(hexadecimal.clone())
+                            .bind(id.clone())
+                            .execute(&mut *connection)
+                            .await?;
+                        let detail = format!("{issuer_id} {hexadecimal} for request {id}");
+                        audit::append(connection, seconds(now), "certificate-recorded", &detail).await
+                    })
+                })
+                .await;
+            match recorded {
+                Ok(()) => break (serial, tbs),
+                // A serial number that exists already is drawn again.
+                Err(error) if is_duplicate(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let certificate = sign(&tbs, &issuer.key).map_err(|error| ServeError::new("signing", error))?;
+        let (id, issuer_id, hexadecimal) = (request.id.clone(), issuer.id, serial.hexadecimal());
+        let state = if request.implicit_confirm { "confirmed" } else { "issued" };
+        self.database
+            .write(|connection| {
+                let (der, hexadecimal, id) = (certificate.der().to_vec(), hexadecimal.clone(), id.clone());
+                let (applicant, decimal) = (applicant.clone(), serial.decimal());
+                let kind = profile.issuer();
+                Box::pin(async move {
+                    sqlx::query("UPDATE certificate SET state = 'issued', der = $1 WHERE issuer = $2 AND serial = $3")
+                        .bind(der)
+                        .bind(issuer_id)
+                        .bind(hexadecimal.clone())
+                        .execute(&mut *connection)
+                        .await?;
+                    store::set_request_state(connection, &id, state).await?;
+                    let detail = format!("{issuer_id} {hexadecimal}");
+                    audit::append(connection, seconds(now), "certificate-issued", &detail).await?;
+                    let arguments = [("kind", kind), ("decimal", decimal.as_str()), ("hexadecimal", &hexadecimal)];
+                    let letter = format!("issued-{issuer_id}-{hexadecimal}");
+                    letters::write(connection, &letter, "issued", &applicant, &arguments, seconds(now)).await
+                })
+            })
+            .await
+            .map_err(|error: sqlx::Error| ServeError::from(error))?;
+        Ok(certificate)
+    }
+
+    /// Closes what a crash left between record and signature: such a serial number is listed as revoked and
+    /// never signed again; its request is issued anew under another number.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] of the database.
+    pub async fn recover(&self) -> Result<u64, ServeError> {
+        let now = self.now_seconds();
+        self.database
+            .write(|connection| {
+                Box::pin(async move {
+                    let rows = sqlx::query("SELECT issuer, serial FROM certificate WHERE state = 'recorded'")
+                        .fetch_all(&mut *connection)
+                        .await?;
+                    let count = rows.len() as u64;
+                    for row in rows {
+                        let (issuer, serial): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+                        let detail = format!("{issuer} {serial}");
+                        audit::append(connection, now, "certificate-abandoned", &detail).await?;
+                    }
+                    sqlx::query(
+                        "UPDATE certificate SET state = 'abandoned', revoked_at = $1, reason = 5 WHERE state = 'recorded'",
+                    )
+                    .bind(now)
+                    .execute(&mut *connection)
+                    .await?;
+                    sqlx::query("UPDATE request SET state = 'approved', issuer = NULL, serial = NULL WHERE state = 'signing'")
+                        .execute(&mut *connection)
+                        .await?;
+                    Ok(count)
+                })
+            })
+            .await
+            .map_err(|error: sqlx::Error| error.into())
+    }
+
+    /// Revokes a certificate and makes a new list before it answers.
+    ///
+    /// # Errors
+    ///
+    /// [`RevokeError`].
+    pub async fn revoke(&self, issuer: &str, serial: &Serial, reason: Reason) -> Result<(), RevokeError> {
+        let now = self.now_seconds();
+        let (issuer_id, hexadecimal) = (issuer.to_owned(), serial.hexadecimal());
+        self.database
+            .write(|connection| {
+                let (issuer_id, hexadecimal) = (issuer_id.clone(), hexadecimal.clone());
+                Box::pin(async move {
+                    let known = store::certificate(connection, &issuer_id, &hexadecimal).await?;
+                    let known = known.ok_or(RevokeError::Unknown)?;
+                    if known.state == "revoked" || known.state == "abandoned" {
+                        return Err(RevokeError::Already);
+                    }
+                    sqlx::query(
+                        "UPDATE certificate SET state = 'revoked', revoked_at = $1, reason = $2 \
+                         WHERE issuer = $3 AND serial = $4",
+                    )
+                    .bind(now)
+                    .bind(i64::from(reason as u32))
+                    .bind(issuer_id.clone())
+                    .bind(hexadecimal.clone())
+                    .execute(&mut *connection)
+                    .await?;
+                    let detail = format!("{issuer_id} {hexadecimal} reason {}", reason as u32);
+                    audit::append(connection, now, "certificate-revoked", &detail).await?;
+                    Ok(())
+                })
+            })
+            .await?;
+        self.publish_crl(issuer).await.map_err(RevokeError::Failed)
+    }
+
+    /// Signs a new list of one issuer and stores it.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`].
+    pub async fn publish_crl(&self, issuer: &str) -> Result<(), ServeError> {
+        let issuer = self.issuer(issuer)?;
+        let now = self.clock.now();
+        let id = issuer.id;
+        // Number and contents are read together, so a later number never lists less.
+        let (number, rows): (i64, Vec<(String, i64, i64)>) = self
+            .database
+            .write(|connection| {
+                Box::pin(async move {
+                    let last = sqlx::query("SELECT number FROM crl WHERE issuer = $1")
+                        .bind(id)
+                        .fetch_optional(&mut *connection)
+                        .await?;
+                    let number = last.map_or(Ok(0), |row| row.try_get::<i64, _>(0))? + 1;
+                    let rows = sqlx::query(
+                        "SELECT serial, revoked_at, reason FROM certificate \
+                         WHERE issuer = $1 AND revoked_at IS NOT NULL ORDER BY revoked_at, serial",
+                    )
+                    .bind(id)
+                    .fetch_all(&mut *connection)
+                    .await?;
+                    let rows = rows
+                        .iter()
+                        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get::<Option<i64>, _>(2)?.unwrap_or(0))))
+                        .collect::<Result<_, sqlx::Error>>()?;
+                    Ok::<_, sqlx::Error>((number, rows))
+                })
+            })
+            .await?;
+        let revoked = rows
+            .into_iter()
+            .map(|(serial, at, reason)| {
+                let octets = hex::decode(&serial).map_err(|error| ServeError::new(&serial, error))?;
+                Ok(Revoked {
+                    serial: Serial::from_be_octets(&octets).map_err(|error| ServeError::new(&serial, error))?,
+                    at: from_seconds(at),
+                    reason: Reason::from_code(reason).unwrap_or(Reason::Unspecified),
+                })
+            })
+            .collect::<Result<Vec<_>, ServeError>>()?;
+        let der = crl::sign(
+            issuer.certificate.subject(),
+            &issuer.key_identifier,
+            u64::try_from(number).unwrap_or(1),
+            now,
+            now + CRL_TERM,
+            &revoked,
+            &issuer.key,
+        )
+        .map_err(|error| ServeError::new("signing the list", error))?;
+        let (this, next) = (seconds(now), seconds(now + CRL_TERM));
+        self.database
+            .write(|connection| {
+                let der = der.clone();
+                Box::pin(async move { store_crl(connection, id, number, der, this, next).await })
+            })
+            .await
+            .map_err(|error: sqlx::Error| error.into())
+    }
+
+    /// Keeps lists fresh and writes letters about coming ends, until the process ends.
+    pub async fn keep_house(&self) {
+        loop {
+            for issuer in crate::ISSUERS {
+                if let Err(error) = self.refresh_crl(issuer).await {
+                    tracing::warn!(%error, issuer, "the revocation list was not renewed");
+                }
+            }
+            if let Err(error) = self.write_notices().await {
+                tracing::warn!(%error, "letters about coming ends were not written");
+            }
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+    }
+
+    async fn refresh_crl(&self, issuer: &str) -> Result<(), ServeError> {
+        let row = sqlx::query("SELECT this_update, next_update FROM crl WHERE issuer = $1")
+            .bind(issuer.to_owned())
+            .fetch_optional(self.database.pool())
+            .await?;
+        if let Some(row) = row {
+            let (this, next): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+            let now = self.now_seconds();
+            // Half of its life, and never one from the future, as a clock that was set back would leave.
+            if this <= now && now < this + (next - this) / 2 {
+                return Ok(());
+            }
+        }
+        self.publish_crl(issuer).await
+    }
+
+    async fn write_notices(&self) -> Result<(), ServeError> {
+        let now = self.now_seconds();
+        let mut days = self.config.notice_days.clone();
+        days.sort_unstable();
+        let Some(&first) = days.last() else { return Ok(()) };
+        let rows = sqlx::query(
+            "SELECT issuer, serial, applicant, not_after FROM certificate c WHERE state = 'issued' \
+             AND not_after > $1 AND not_after <= $2 AND NOT EXISTS (SELECT 1 FROM certificate n \
+             WHERE n.issuer = c.issuer AND n.applicant = c.applicant AND n.state = 'issued' AND n.not_after > c.not_after)",
+        )
+        .bind(now)
+        .bind(now + i64::from(first) * 86_400)
+        .fetch_all(self.database.pool())
+        .await?;
+        for row in rows {
+            let (issuer, serial, applicant): (String, String, String) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            let left = (row.try_get::<i64, _>(3)? - now) / 86_400;
+            let Some(step) = days.iter().find(|&&step| left <= i64::from(step)).copied() else { continue };
+            self.database
+                .write(|connection| {
+                    let (issuer, serial, applicant) = (issuer.clone(), serial.clone(), applicant.clone());
+                    Box::pin(async move {
+                        let Some(applicant) = store::applicant(connection, &applicant, now).await? else {
+                            return Ok(());
+                        };
+                        let left = left.to_string();
+                        let arguments =
+                            [("kind", issuer.as_str()), ("days", left.as_str()), ("hexadecimal", &serial)];
+                        let letter = format!("expiring-{issuer}-{serial}-{step}");
+                        letters::write(connection, &letter, "expiring", &applicant, &arguments, now).await
+                    })
+                })
+                .await
+                .map_err(|error: sqlx::Error| ServeError::from(error))?;
+        }
+        Ok(())
+    }
+}
+
+async fn store_crl(
+    connection: &mut AnyConnection,
+    issuer: &'static str,
+    number: i64,
+    der: Vec<u8>,
+    this: i64,
+    next: i64,
+) -> Result<(), sqlx::Error> {
+    // A list with a lower number never replaces a higher one.
+    sqlx::query(
+        "INSERT INTO crl (issuer, number, der, this_update, next_update) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (issuer) DO UPDATE SET number = excluded.number, der = excluded.der, \
+         this_update = excluded.this_update, next_update = excluded.next_update WHERE crl.number < excluded.number",
+    )
+    .bind(issuer)
+    .bind(number)
+    .bind(der)
+    .bind(this)
+    .bind(next)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,318 @@
+//! CMP as a client (RFC 9483): requests that can be sent again byte for byte, polling, confirmation.
+
+use std::time::SystemTime;
+
+use obnova_crypto::{Primitives, SharedSecret};
+use obnova_pki::chain::Chain;
+use obnova_pki::cmp::{
+    self, Body, BodyKind, CertificateConfirm, CertificateResponse, Header, Message, Protection, Protector, StatusInfo,
+    certificate_hash,
+};
+use obnova_pki::crmf::{self, CertificateId};
+use obnova_pki::{Certificate, Name, SignError, Signer};
+
+use crate::{HttpClient, RemoteError};
+
+/// Who speaks: the holder of a certificate, or of an invitation.
+pub enum Credential<'a> {
+    /// The current certificate and its key.
+    Holder(&'a dyn Signer, &'a Certificate),
+    /// Reference and code of an invitation.
+    Invited(&'a str, &'a SharedSecret),
+}
+
+/// A signed request: its bytes are journaled before they are sent.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The message.
+    pub message: Vec<u8>,
+    /// transactionID, the receipt of this request.
+    pub transaction_id: Vec<u8>,
+}
+
+/// What the authority answered to a request or a poll.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// A certificate; anchors only under a shared secret.
+    Issued {
+        /// The certificate.
+        certificate: Vec<u8>,
+        /// Certificates that travelled along, for the path.
+        others: Vec<Certificate>,
+        /// caPubs, trusted only when the message was protected by the shared secret.
+        anchors: Vec<Vec<u8>>,
+        /// Whether implicit confirmation was granted.
+        confirmed: bool,
+        /// certReqId for the confirmation.
+        id: i64,
+        /// senderNonce of the answer.
+        nonce: Vec<u8>,
+    },
+    /// Not decided yet.
+    Waiting {
+        /// Seconds until the next question.
+        check_after: u64,
+        /// Why, in the authority's words.
+        reason: Option<String>,
+    },
+    /// Refused, in the authority's words.
+    Refused(String),
+}
+
+/// What a request asks for.
+pub struct Wish<'a> {
+    /// Subject of the certificate.
+    pub subject: &'a Name,
+    /// The certificate that is followed; `None` for a first one.
+    pub predecessor: Option<&'a Certificate>,
+    /// Profile by name, for authorities that have several.
+    pub profile: Option<&'a str>,
+    /// Whether to ask for implicit confirmation.
+    pub implicit_confirm: bool,
+}
+
+fn header(credential: &Credential<'_>, recipient: Name, transaction_id: Vec<u8>, at: SystemTime) -> Header {
+    let (sender, sender_kid) = match credential {
+        Credential::Holder(_, certificate) => (certificate.subject().clone(), certificate.subject_key_identifier()),
+        Credential::Invited(reference, _) => (Name::empty(), Some(reference.as_bytes().to_vec())),
+    };
+    Header {
+        sender,
+        recipient,
+        time: Some(at),
+        sender_kid,
+        transaction_id,
+        sender_nonce: Primitives.octets::<16>().to_vec(),
+        recipient_nonce: None,
+        implicit_confirm: false,
+        confirm_wait: None,
+        profile: None,
+    }
+}
+
+fn protect(header: &Header, body: &Body, credential: &Credential<'_>) -> Result<Vec<u8>, SignError> {
+    match credential {
+        Credential::Holder(signer, certificate) => {
+            Message::protect(header, body, &Protector::Key(*signer, certificate), &[])
+        }
+        Credential::Invited(_, secret) => {
+            Message::protect(header, body, &Protector::Secret(*secret, SharedSecret::parameters()), &[])
+        }
+    }
+}
+
+/// Prepares a request for `new_key`: `kur` after a predecessor, `ir` with an invitation, `cr` otherwise.
+///
+/// # Errors
+///
+/// [`SignError`] from one of the keys.
+pub fn prepare(
+    wish: &Wish<'_>,
+    new_key: &dyn Signer,
+    credential: &Credential<'_>,
+    at: SystemTime,
+) -> Result<Prepared, SignError> {
+    let transaction_id = Primitives.octets::<16>().to_vec();
+    let (kind, recipient) = match (credential, wish.predecessor) {
+        (_, Some(predecessor)) => (BodyKind::KeyUpdateRequest, predecessor.issuer().clone()),
+        (Credential::Invited(..), None) => (BodyKind::InitializationRequest, Name::empty()),
+        (Credential::Holder(_, certificate), None) => {
+            (BodyKind::CertificationRequest, certificate.issuer().clone())
+        }
+    };
+    let old = wish.predecessor.map(|certificate| CertificateId {
+        issuer: certificate.issuer().clone(),
+        serial: certificate.serial().clone(),
+    });
+    let content = crmf::request(wish.subject, None, old.as_ref(), new_key)?;
+    let mut header = header(credential, recipient, transaction_id.clone(), at);
+    header.implicit_confirm = wish.implicit_confirm;
+    header.profile = wish.profile.map(str::to_owned);
+    let message = protect(&header, &Body { kind, content }, credential)?;
+    Ok(Prepared { message, transaction_id })
+}
+
+/// Where a CMP authority is, and whom we believe there.
+pub struct CmpService<'a> {
+    /// HTTP client.
+    pub http: &'a HttpClient,
+    /// Address of the service.
+    pub address: &'a str,
+    /// Anchors for the certificate that protects the answers; empty only with an invitation.
+    pub anchors: &'a [Certificate],
+}
+
+impl CmpService<'_> {
+    fn exchange(
+        &self,
+        message: &[u8],
+        credential: &Credential<'_>,
+        at: SystemTime,
+    ) -> Result<Message, RemoteError> {
+        let sent = Message::from_der(message).map_err(|error| RemoteError::Malformed(error.to_string()))?;
+        let response = self.http.post(self.address, "application/pkixcmp", message.to_vec())?;
+        let body = response.success()?;
+        let answer = Message::from_der(&body).map_err(|error| RemoteError::Malformed(error.to_string()))?;
+        self.check(&answer, &sent, credential, at)?;
+        Ok(answer)
+    }
+
+    /// Protection, transactionID and nonce of an answer (RFC 9483 section 3.5).
+    fn check(
+        &self,
+        answer: &Message,
+        sent: &Message,
+        credential: &Credential<'_>,
+        at: SystemTime,
+    ) -> Result<(), RemoteError> {
+        let malformed = |text: String| RemoteError::Malformed(text);
+        match (&answer.protection, credential) {
+            (Protection::Mac(_), Credential::Invited(_, secret)) => {
+                answer.check_mac(*secret).map_err(|error| malformed(error.to_string()))?;
+            }
+            (Protection::Signature(_), _) if !self.anchors.is_empty() => {
+                let signer = answer
+                    .certificates
+                    .first()
+                    .ok_or_else(|| malformed("the answer does not bring its signer's certificate".to_owned()))?;
+                answer.check_signature(signer, &Primitives).map_err(|error| malformed(error.to_string()))?;
+                Chain::check(signer, &answer.certificates, self.anchors, at, &Primitives)
+                    .map_err(|error| RemoteError::Tls(format!("the answer's signer is not trusted: {error}")))?;
+                if signer.key_usage().is_some_and(|usage| !usage.digital_signature()) {
+                    return Err(malformed("the answer's signer may not sign messages (keyUsage)".to_owned()));
+                }
+            }
+            _ => {
+                let words = match answer.body.kind {
+                    BodyKind::Error => cmp::read_error(&answer.body.content).map(|status| status.text.join("; ")).ok(),
+                    _ => None,
+                };
+                return Err(match words {
+                    // Unproven words are shown as such, and believed in nothing.
+                    Some(words) => RemoteError::Refused(format!("{words} (the answer itself is not proven)")),
+                    None => malformed("the answer is not protected in a way that we can check".to_owned()),
+                });
+            }
+        }
+        if answer.header.transaction_id != sent.header.transaction_id {
+            return Err(malformed("transactionID of the answer is not ours".to_owned()));
+        }
+        if answer.header.recipient_nonce.as_ref() != Some(&sent.header.sender_nonce) {
+            return Err(malformed("recipNonce of the answer is not our senderNonce".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Sends a prepared request; the same bytes may be sent again.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteError`].
+    pub fn submit(&self, message: &[u8], credential: &Credential<'_>, at: SystemTime) -> Result<Outcome, RemoteError> {
+        let answer = self.exchange(message, credential, at)?;
+        outcome(&answer, credential)
+    }
+
+    /// Asks about a request that waits.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteError`].
+    pub fn poll(
+        &self,
+        transaction_id: &[u8],
+        id: i64,
+        recipient: &Name,
+        credential: &Credential<'_>,
+        at: SystemTime,
+    ) -> Result<Outcome, RemoteError> {
+        let content = cmp::poll_request_content(id).map_err(|error| RemoteError::Malformed(error.to_string()))?;
+        let header = header(credential, recipient.clone(), transaction_id.to_vec(), at);
+        let body = Body { kind: BodyKind::PollRequest, content };
+        let message = protect(&header, &body, credential).map_err(|error| RemoteError::Malformed(error.to_string()))?;
+        let answer = self.exchange(&message, credential, at)?;
+        outcome(&answer, credential)
+    }
+
+    /// Signs the confirmation of a certificate, or its refusal with words; to be journaled, then sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`].
+    pub fn prepare_confirmation(
+        certificate: &Certificate,
+        outcome: (i64, &[u8]),
+        transaction_id: &[u8],
+        refusal: Option<&str>,
+        credential: &Credential<'_>,
+        at: SystemTime,
+    ) -> Result<Vec<u8>, SignError> {
+        let (id, nonce) = outcome;
+        let confirm = CertificateConfirm {
+            hash: certificate_hash(certificate, &Primitives),
+            id,
+            status: refusal.map(|words| StatusInfo::rejection(cmp::Failure::IncorrectData, words)),
+        };
+        let content = confirm.to_content().map_err(|error| SignError(Box::new(error)))?;
+        let mut header = header(credential, certificate.issuer().clone(), transaction_id.to_vec(), at);
+        header.recipient_nonce = Some(nonce.to_vec());
+        protect(&header, &Body { kind: BodyKind::CertificateConfirm, content }, credential)
+    }
+
+    /// Sends a confirmation; the same bytes may be sent again.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteError`].
+    pub fn confirm(&self, message: &[u8], credential: &Credential<'_>, at: SystemTime) -> Result<(), RemoteError> {
+        let answer = self.exchange(message, credential, at)?;
+        match answer.body.kind {
+            BodyKind::Confirmation => Ok(()),
+            BodyKind::Error => Err(refused(&answer)),
+            _ => Err(RemoteError::Malformed("pkiconf was expected".to_owned())),
+        }
+    }
+}
+
+fn refused(answer: &Message) -> RemoteError {
+    match cmp::read_error(&answer.body.content) {
+        Ok(status) => RemoteError::Refused(status.text.join("; ")),
+        Err(error) => RemoteError::Malformed(error.to_string()),
+    }
+}
+
+fn outcome(answer: &Message, credential: &Credential<'_>) -> Result<Outcome, RemoteError> {
+    let malformed = |error: obnova_pki::FormatError| RemoteError::Malformed(error.to_string());
+    match answer.body.kind {
+        BodyKind::InitializationResponse | BodyKind::CertificationResponse | BodyKind::KeyUpdateResponse => {
+            let response = CertificateResponse::from_content(&answer.body.content).map_err(malformed)?;
+            match response.certificate {
+                Some(certificate) if response.status.is_granted() => Ok(Outcome::Issued {
+                    certificate,
+                    others: answer.certificates.clone(),
+                    anchors: match credential {
+                        Credential::Invited(..) => response.ca_certificates,
+                        Credential::Holder(..) => Vec::new(),
+                    },
+                    confirmed: answer.header.implicit_confirm,
+                    id: response.id,
+                    nonce: answer.header.sender_nonce.clone(),
+                }),
+                _ if response.status.status == cmp::Status::Waiting as u8 => Ok(Outcome::Waiting {
+                    check_after: 1,
+                    reason: response.status.text.first().cloned(),
+                }),
+                _ => Ok(Outcome::Refused(response.status.text.join("; "))),
+            }
+        }
+        BodyKind::PollResponse => {
+            let (check_after, reason) = cmp::read_poll_response(&answer.body.content).map_err(malformed)?;
+            Ok(Outcome::Waiting { check_after, reason })
+        }
+        BodyKind::Error => match refused(answer) {
+            RemoteError::Refused(words) => Ok(Outcome::Refused(words)),
+            error => Err(error),
+        },
+        _ => Err(RemoteError::Malformed("the answer is not one to this request".to_owned())),
+    }
+}
