@@ -1,0 +1,133 @@
+//! Login by certificate, which explains instead of breaking the handshake.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use obnova_crypto::Primitives;
+use obnova_pki::chain::{Chain, ChainError};
+use obnova_pki::crl::Crl;
+use obnova_pki::{Certificate, Kind, Serial};
+use obnova_serve::ServeError;
+use obnova_serve::listener::Peer;
+use sqlx::Row;
+
+use crate::account::{AccountView, Identity, IdentityError, issuer_key, view};
+
+/// How long a fetched list is used before it is fetched again.
+const LIST_AGE: Duration = Duration::from_secs(5);
+
+/// Who stands at the door.
+pub(crate) enum Visitor {
+    /// Logged in; the certificate that did it, and the account.
+    Known(Box<Certificate>, AccountView),
+    /// A certificate that does not log in, and why: the code is the key of the text `login-CODE`.
+    Explained(Box<Certificate>, &'static str),
+    /// No certificate was shown.
+    Nobody,
+}
+
+type Lists = Mutex<Vec<(String, Instant, std::sync::Arc<Crl>)>>;
+
+impl Identity {
+    /// Looks at the certificate of a connection; possession of its key was proven by the handshake.
+    pub(crate) async fn visitor(&self, peer: &Peer) -> Result<Visitor, IdentityError> {
+        let Some(own) = peer.certificates.first() else { return Ok(Visitor::Nobody) };
+        let Ok(certificate) = Certificate::from_der(own) else { return Ok(Visitor::Nobody) };
+        if let Some(code) = self.objection(&certificate).await? {
+            return Ok(Visitor::Explained(Box::new(certificate), code));
+        }
+        let now = self.now();
+        let (issuer, serial) = (issuer_key(certificate.issuer()), certificate.serial().hexadecimal());
+        let account = self
+            .database
+            .write(|connection| {
+                let (issuer, serial) = (issuer.clone(), serial.clone());
+                Box::pin(async move {
+                    let row = sqlx::query("SELECT account FROM binding WHERE issuer = $1 AND serial = $2")
+                        .bind(issuer.clone())
+                        .bind(serial.clone())
+                        .fetch_optional(&mut *connection)
+                        .await?;
+                    let Some(row) = row else { return Ok(None) };
+                    let login: String = row.try_get(0)?;
+                    sqlx::query("UPDATE binding SET last_login = $1 WHERE issuer = $2 AND serial = $3")
+                        .bind(now)
+                        .bind(issuer)
+                        .bind(serial)
+                        .execute(&mut *connection)
+                        .await?;
+                    view(connection, &login).await
+                })
+            })
+            .await
+            .map_err(|error: sqlx::Error| IdentityError::from(error))?;
+        Ok(match account {
+            Some(account) => Visitor::Known(Box::new(certificate), account),
+            None => Visitor::Explained(Box::new(certificate), "unknown"),
+        })
+    }
+
+    /// Why a certificate does not log in; `None` when nothing speaks against it.
+    pub(crate) async fn objection(&self, certificate: &Certificate) -> Result<Option<&'static str>, IdentityError> {
+        let now = self.clock.now();
+        let issuers: Vec<Certificate> = self.issuers.iter().map(|issuer| issuer.certificate.clone()).collect();
+        match Chain::check(certificate, &issuers, &self.roots, now, &Primitives) {
+            Ok(_) => {}
+            Err(ChainError::NotValidAt { .. }) if !certificate.is_valid_at(now) => {
+                let code = if now < certificate.not_before() { "not-yet-valid" } else { "expired" };
+                return Ok(Some(code));
+            }
+            Err(_) => return Ok(Some("untrusted")),
+        }
+        if certificate.kind() != Kind::Commercial {
+            return Ok(Some("wrong-kind"));
+        }
+        // A list that cannot be had refuses the login: "good" is never guessed.
+        match self.is_revoked(certificate.issuer(), certificate.serial()).await {
+            Ok(false) => Ok(None),
+            Ok(true) => Ok(Some("revoked")),
+            Err(error) => {
+                tracing::warn!(%error, "a revocation list could not be had");
+                Ok(Some("status-unknown"))
+            }
+        }
+    }
+
+    async fn is_revoked(&self, issuer: &obnova_pki::Name, serial: &Serial) -> Result<bool, ServeError> {
+        static LISTS: OnceLock<Lists> = OnceLock::new();
+        let lists = LISTS.get_or_init(Mutex::default);
+        let trusted = self
+            .issuers
+            .iter()
+            .find(|trusted| trusted.certificate.subject() == issuer)
+            .ok_or_else(|| ServeError::new("revocation list", "the issuer is not one of ours"))?;
+        let known = lists
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .find(|(address, at, _)| *address == trusted.crl_address && at.elapsed() < LIST_AGE)
+            .map(|(_, _, list)| std::sync::Arc::clone(list));
+        let list = match known {
+            Some(list) => list,
+            None => {
+                let (http, address) = (std::sync::Arc::clone(&self.http), trusted.crl_address.clone());
+                let bytes = tokio::task::spawn_blocking(move || http.get(&address).and_then(obnova_remote::Response::success))
+                    .await
+                    .map_err(|error| ServeError::new("revocation list", error))?
+                    .map_err(|error| ServeError::new(&trusted.crl_address, error))?;
+                let ca = &trusted.certificate;
+                let list = Crl::from_der(&bytes, ca.subject(), ca.public_key(), &Primitives)
+                    .map_err(|error| ServeError::new(&trusted.crl_address, error))?;
+                let list = std::sync::Arc::new(list);
+                let mut lists = lists.lock().unwrap_or_else(PoisonError::into_inner);
+                lists.retain(|(address, _, _)| *address != trusted.crl_address);
+                lists.push((trusted.crl_address.clone(), Instant::now(), std::sync::Arc::clone(&list)));
+                list
+            }
+        };
+        if !list.is_current_at(self.clock.now()) {
+            return Err(ServeError::new(&trusted.crl_address, "the list is not current"));
+        }
+        Ok(list.find(serial).is_some())
+    }
+}

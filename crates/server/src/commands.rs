@@ -1,0 +1,457 @@
+//! The commands of the server program, and how its roles are put together.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use clap::{Parser, Subcommand};
+use obnova_ca::{Authority, CeremonyOptions, ISSUERS};
+use obnova_idp::{Identity, TrustedIssuer};
+use obnova_lifecycle::document::IdentityAddress;
+use obnova_pki::{Certificate, KeyKind, Serial};
+use obnova_serve::clock::ServerClock;
+use obnova_serve::config::Config;
+use obnova_serve::listener::{self, ClientCertificates};
+use obnova_serve::mail::Sender;
+use obnova_serve::{ServeError, audit};
+use obnova_crypto::Secret;
+use serde_json::json;
+
+use crate::output::say;
+
+/// The authority and the identity space of obnova.
+#[derive(Parser)]
+#[command(name = "obnova-server", version, after_help = "Examples:\n  obnova-server init --dir /srv/obnova --organisation \"My Office\" --passphrase-file /run/secrets/obnova\n  obnova-server office import people.csv --dir /srv/obnova --passphrase-file /run/secrets/obnova\n  obnova-server run --dir /srv/obnova --passphrase-file /run/secrets/obnova")]
+struct Arguments {
+    /// Folder with obnova-server.toml, keys and databases.
+    #[arg(long, global = true, default_value = ".")]
+    dir: PathBuf,
+    /// File with the passphrase of the keys ("-" reads standard input).
+    #[arg(long, global = true)]
+    passphrase_file: Option<PathBuf>,
+    /// Print data as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Days that the clock is set back; only where the configuration says `demonstration = true`.
+    #[arg(long, global = true, default_value_t = 0)]
+    demo_days_back: u64,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make keys and certificates of a new authority; the configuration must be there.
+    Init {
+        /// Name of the organisation that runs it.
+        #[arg(long)]
+        organisation: String,
+        /// Put in front of every common name.
+        #[arg(long, default_value = "")]
+        prefix: String,
+        /// Kind of the issuing keys: p256, p384, rsa3072 or rsa4096.
+        #[arg(long, default_value = "p384")]
+        issuer_key: String,
+    },
+    /// Serve all roles until stopped.
+    Run,
+    /// Invite an applicant to a first certificate; prints reference and code.
+    Invite {
+        /// Number of the applicant.
+        applicant: String,
+        /// Profile: qualified, qualified-device or commercial, with -3y for three years.
+        #[arg(long)]
+        profile: String,
+    },
+    /// The registration office.
+    Office {
+        #[command(subcommand)]
+        command: Office,
+    },
+    /// Requests for certificates.
+    Request {
+        #[command(subcommand)]
+        command: Request,
+    },
+    /// Accounts of the identity space.
+    Account {
+        #[command(subcommand)]
+        command: Account,
+    },
+    /// Revoke a certificate.
+    Revoke {
+        /// Issuing authority: qualified or commercial.
+        issuer: String,
+        /// Serial number, decimal or hexadecimal (0x...).
+        serial: String,
+        /// Reason: superseded, key-compromise, affiliation-changed, cessation.
+        #[arg(long, default_value = "superseded")]
+        reason: String,
+    },
+    /// Check databases and audit logs.
+    Health,
+}
+
+#[derive(Subcommand)]
+enum Office {
+    /// Import organisations, contracts and applicants from CSV or TOML; all rows or none.
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum Request {
+    /// List all requests.
+    List,
+    /// Approve a waiting request.
+    Approve {
+        /// Its number.
+        id: String,
+    },
+    /// Refuse a waiting request.
+    Refuse {
+        /// Its number.
+        id: String,
+        /// The reason, for the applicant.
+        #[arg(long)]
+        why: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Account {
+    /// Make an account.
+    Add {
+        /// Login name.
+        login: String,
+        /// Name of the person.
+        #[arg(long)]
+        name: String,
+        /// E-mail address.
+        #[arg(long)]
+        email: String,
+        /// Organisation.
+        #[arg(long)]
+        organisation: String,
+        /// Whether it is a local administrator.
+        #[arg(long)]
+        administrator: bool,
+    },
+    /// Bind a certificate to an account, as a local administrator does.
+    Bind {
+        /// Login name.
+        login: String,
+        /// Issuer, by its name or a part of it.
+        #[arg(long)]
+        issuer: String,
+        /// Serial number, decimal or hexadecimal.
+        #[arg(long)]
+        serial: String,
+    },
+    /// Show an account.
+    Show {
+        /// Login name.
+        login: String,
+    },
+}
+
+struct Context {
+    config: Config,
+    passphrase: Secret,
+    clock: ServerClock,
+    json: bool,
+}
+
+fn passphrase(file: Option<&Path>) -> Result<Secret, ServeError> {
+    let file = file.ok_or_else(|| {
+        ServeError::new("passphrase", "give --passphrase-file FILE (\"-\" reads standard input)")
+    })?;
+    let mut text = String::new();
+    if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text)?;
+    } else {
+        text = std::fs::read_to_string(file).map_err(|error| ServeError::new(file.display(), error))?;
+    }
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// Reads the arguments and does what they say.
+pub(crate) fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = tokio::runtime::Runtime::new().map_err(ServeError::from).and_then(|runtime| {
+        runtime.block_on(async {
+            let config = Config::read(&arguments.dir)?;
+            if arguments.demo_days_back > 0 && !config.demonstration {
+                return Err(ServeError::new("--demo-days-back", "only where the configuration says demonstration = true"));
+            }
+            let clock = ServerClock { behind: Duration::from_secs(arguments.demo_days_back * 86_400) };
+            let context = Context {
+                config,
+                passphrase: passphrase(arguments.passphrase_file.as_deref())?,
+                clock,
+                json: arguments.json,
+            };
+            command(&context, arguments.command).await
+        })
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn key_kind(text: &str) -> Result<KeyKind, ServeError> {
+    Ok(match text {
+        "p256" => KeyKind::P256,
+        "p384" => KeyKind::P384,
+        "rsa3072" => KeyKind::Rsa(3072),
+        "rsa4096" => KeyKind::Rsa(4096),
+        other => return Err(ServeError::new("--issuer-key", format!("{other}: choose p256, p384, rsa3072 or rsa4096"))),
+    })
+}
+
+async fn authority(context: &Context) -> Result<Authority, ServeError> {
+    let identity = &context.config.identity;
+    let address = IdentityAddress {
+        audience: identity.audience.clone(),
+        login: format!("https://{}", identity.address),
+    };
+    Authority::open(
+        &context.config.folder,
+        context.config.authority.clone(),
+        Some(address),
+        &context.passphrase,
+        Arc::new(context.clock),
+    )
+    .await
+}
+
+fn certificate(folder: &Path, name: &str) -> Result<Certificate, ServeError> {
+    let path = folder.join("certificates").join(format!("{name}.crt"));
+    let bytes = std::fs::read(&path).map_err(|error| ServeError::new(path.display(), error))?;
+    Certificate::from_any_form(&bytes).map_err(|error| ServeError::new(path.display(), error))
+}
+
+async fn identity(context: &Context) -> Result<Identity, ServeError> {
+    let folder = &context.config.folder;
+    let issuers = ISSUERS
+        .iter()
+        .map(|id| {
+            Ok(TrustedIssuer {
+                certificate: certificate(folder, id)?,
+                crl_address: format!("https://{}/crl/{id}.crl", context.config.authority.address),
+            })
+        })
+        .collect::<Result<Vec<_>, ServeError>>()?;
+    let tls_roots = vec![certificate(folder, "service")?.der().to_vec()];
+    let roots = vec![certificate(folder, "root")?];
+    Identity::open(&context.config.identity, roots, issuers, tls_roots, Arc::new(context.clock)).await
+}
+
+fn hosts(address: &str) -> Vec<String> {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let mut hosts = vec![host.trim_matches(['[', ']']).to_owned()];
+    if host == "127.0.0.1" {
+        hosts.push("localhost".to_owned());
+    }
+    hosts
+}
+
+async fn serve(context: &Context) -> Result<(), ServeError> {
+    let config = &context.config;
+    let authority = Arc::new(authority(context).await?);
+    let abandoned = authority.recover().await?;
+    if abandoned > 0 {
+        tracing::warn!(abandoned, "serial numbers that a crash left unsigned were closed");
+    }
+    for issuer in ISSUERS {
+        authority.publish_crl(issuer).await?;
+    }
+    let identity = Arc::new(identity(context).await?);
+    if let Some(mail) = &config.mail {
+        tokio::spawn(Sender::new(authority.database().clone(), mail)?.run());
+        tokio::spawn(Sender::new(identity.database().clone(), mail)?.run());
+    } else {
+        tracing::warn!("no mail server is configured: letters wait in the outbox");
+    }
+    let keeper = Arc::clone(&authority);
+    tokio::spawn(async move { keeper.keep_house().await });
+
+    let (chain, key) = obnova_ca::tls_identity(&config.folder, &hosts(&config.authority.address), &context.passphrase)?;
+    let authority_listener = listener::bind(config.authority.listen).await?;
+    let tls = listener::tls(&chain, &key, ClientCertificates::Ignored)?;
+    tokio::spawn(listener::serve(authority_listener, tls, obnova_ca::router(authority)));
+
+    let (chain, key) = obnova_ca::tls_identity(&config.folder, &hosts(&config.identity.address), &context.passphrase)?;
+    let identity_listener = listener::bind(config.identity.listen).await?;
+    let tls = listener::tls(&chain, &key, ClientCertificates::Asked)?;
+    tokio::spawn(listener::serve(identity_listener, tls, obnova_idp::router(identity)));
+
+    say(
+        context.json,
+        &format!("ready: authority https://{}, identity https://{}", config.authority.address, config.identity.address),
+        &json!({ "ready": true, "authority": config.authority.address, "identity": config.identity.address }),
+    );
+    stopped().await;
+    Ok(())
+}
+
+async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+async fn command(context: &Context, command: Command) -> Result<(), ServeError> {
+    let failed = |error: &dyn std::fmt::Display| ServeError::new("refused", error);
+    match command {
+        Command::Init { organisation, prefix, issuer_key } => {
+            let options = CeremonyOptions {
+                organisation,
+                prefix,
+                issuer_key: key_kind(&issuer_key)?,
+                published_at: context.config.authority.published_at.clone(),
+                now: SystemTime::now() - context.clock.behind,
+            };
+            obnova_ca::initialise(&context.config.folder, &options, &context.passphrase)?;
+            let root = certificate(&context.config.folder, "root")?;
+            let sha256 = obnova_crypto::Primitives.fingerprint(root.der());
+            say(
+                context.json,
+                &format!(
+                    "The authority is made. SHA-256 of its root: {sha256}\nMove keys/root.key to a safe place: \
+                     it is needed only for a new issuing authority."
+                ),
+                &json!({ "root_sha256": sha256 }),
+            );
+        }
+        Command::Run => serve(context).await?,
+        Command::Invite { applicant, profile } => {
+            let invitation = authority(context).await?.invite(&applicant, &profile).await.map_err(|e| failed(&e))?;
+            let service = certificate(&context.config.folder, "service")?;
+            let tls = obnova_crypto::Primitives.fingerprint(service.der());
+            let mut data = serde_json::to_value(&invitation).unwrap_or_default();
+            data["tls_sha256"] = json!(tls);
+            let text = format!(
+                "Invitation for {} ({})\n  authority: {}\n  reference: {}\n  code:      {}\n  root:      {}\n  TLS:       {tls}",
+                invitation.name, invitation.profile, invitation.authority, invitation.reference, invitation.code,
+                invitation.root_sha256
+            );
+            say(context.json, &text, &data);
+        }
+        Command::Office { command: Office::Import { file } } => {
+            let text = std::fs::read_to_string(&file).map_err(|error| ServeError::new(file.display(), error))?;
+            let is_toml = file.extension().is_some_and(|ending| ending == "toml");
+            let report = authority(context).await?.import(&text, is_toml).await.map_err(|e| failed(&e))?;
+            say(context.json, &format!("imported applicants: {}", report.applicants), &report);
+        }
+        Command::Request { command } => requests(context, command).await?,
+        Command::Account { command } => accounts(context, command).await?,
+        Command::Revoke { issuer, serial, reason } => {
+            use obnova_pki::crl::Reason;
+            let reason = match reason.as_str() {
+                "superseded" => Reason::Superseded,
+                "key-compromise" => Reason::KeyCompromise,
+                "affiliation-changed" => Reason::AffiliationChanged,
+                "cessation" => Reason::CessationOfOperation,
+                other => return Err(ServeError::new("--reason", format!("{other} is not known"))),
+            };
+            let authority = authority(context).await?;
+            let candidates = Serial::candidates(&serial).map_err(|e| failed(&e))?;
+            let mut last = None;
+            for candidate in candidates {
+                match authority.revoke(&issuer, &candidate, reason).await {
+                    Ok(()) => {
+                        say(context.json, &format!("revoked: {issuer} {candidate}"), &json!({ "revoked": candidate.hexadecimal() }));
+                        return Ok(());
+                    }
+                    Err(error) => last = Some(error),
+                }
+            }
+            return Err(last.map_or_else(|| ServeError::new("serial", "no reading"), |error| failed(&error)));
+        }
+        Command::Health => {
+            let entries = audit::check(authority(context).await?.database().pool()).await?;
+            let identity_entries = audit::check(identity(context).await?.database().pool()).await?;
+            say(
+                context.json,
+                &format!("audit logs are whole: authority {entries} entries, identity {identity_entries} entries"),
+                &json!({ "authority_audit": entries, "identity_audit": identity_entries }),
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn requests(context: &Context, command: Request) -> Result<(), ServeError> {
+    let failed = |error: obnova_ca::OfficeError| ServeError::new("refused", error);
+    let authority = authority(context).await?;
+    match command {
+        Request::List => {
+            let lines = authority.requests().await.map_err(failed)?;
+            let mut text = String::new();
+            for line in &lines {
+                text.push_str(&format!(
+                    "{}  {:<9} {:<16} {:<10} {}\n",
+                    line.id,
+                    line.state,
+                    line.profile,
+                    line.applicant,
+                    line.reason.as_deref().or(line.certificate.as_deref()).unwrap_or("")
+                ));
+            }
+            say(context.json, text.trim_end(), &lines);
+        }
+        Request::Approve { id } => {
+            authority.decide(&id, true, None).await.map_err(failed)?;
+            say(context.json, &format!("approved: {id}"), &json!({ "approved": id }));
+        }
+        Request::Refuse { id, why } => {
+            authority.decide(&id, false, Some(&why)).await.map_err(failed)?;
+            say(context.json, &format!("refused: {id}"), &json!({ "refused": id }));
+        }
+    }
+    Ok(())
+}
+
+async fn accounts(context: &Context, command: Account) -> Result<(), ServeError> {
+    let failed = |error: obnova_idp::IdentityError| ServeError::new("refused", error);
+    let identity = identity(context).await?;
+    match command {
+        Account::Add { login, name, email, organisation, administrator } => {
+            identity.add_account(&login, &name, &email, &organisation, administrator).await.map_err(failed)?;
+            say(context.json, &format!("account made: {login}"), &json!({ "account": login }));
+        }
+        Account::Bind { login, issuer, serial } => {
+            identity.bind_typed(&login, &issuer, &serial, "administrator").await.map_err(failed)?;
+            say(context.json, &format!("bound: {serial} to {login}"), &json!({ "account": login, "serial": serial }));
+        }
+        Account::Show { login } => match identity.account(&login).await.map_err(failed)? {
+            None => return Err(ServeError::new("refused", format!("there is no account {login}"))),
+            Some(account) => {
+                let mut text = format!("{} – {}, {} ({})\n", account.login, account.name, account.organisation, account.role);
+                for binding in &account.bindings {
+                    text.push_str(&format!("  {}  {} (0x{})  {}\n", binding.issuer, binding.decimal, binding.hexadecimal, binding.added_how));
+                }
+                say(context.json, text.trim_end(), &account);
+            }
+        },
+    }
+    Ok(())
+}
