@@ -1,1 +1,21 @@
-//! To be written.
+//! The holder's side as a library: inventory, plan, journeys, journal, account. Screens only draw what it gives.
+
+mod account;
+mod error;
+mod home;
+mod inventory;
+mod journal;
+mod journey;
+mod preflight;
+mod retire;
+
+pub use account::{LoginOutcome, login};
+pub use error::ClientError;
+pub use home::{AuthorityRecord, Home, Invitation, StoreSetting, SystemClock};
+pub use inventory::{CertificateView, Inventory, StoreView, expiry_days};
+pub use journal::{Evidence, ItemPlan, Journal, JournalError};
+pub use journey::{Flow, ItemView, Journey, JourneyView, PinSource, Progress};
+pub use preflight::{PlanView, Preflight, RenewOptions};
+pub use retire::{Retired, retire};
+pub use obnova_lifecycle::port::{Clock, Pin};
+pub use obnova_lifecycle::station::Station;

@@ -1,0 +1,419 @@
+//! What each command does: asks the client library, and shows what it says.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use obnova_client::{
+    AuthorityRecord, CertificateView, ClientError, Flow, Home, Inventory, Invitation, Journey, JourneyView, PinSource,
+    Preflight, RenewOptions, StoreSetting, SystemClock, retire,
+};
+use obnova_lifecycle::document::Octets;
+use obnova_pki::{Certificate, KeyKind};
+use obnova_texts::{Language, Texts};
+use serde_json::json;
+
+use crate::arguments::{Arguments, Command, Common};
+use crate::output::Output;
+use crate::prompt::{Prompt, agreed};
+
+const WAITING: u8 = 3;
+
+struct Context {
+    home: Home,
+    output: Output,
+    prompt: Prompt,
+    clock: SystemClock,
+    extra: Vec<StoreSetting>,
+    yes: bool,
+}
+
+/// Reads the arguments and does what they say.
+pub(crate) fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let common = arguments.common;
+    let variable = |name: &str| std::env::var(name).ok();
+    let language =
+        Language::choose(common.lang.as_deref(), variable("LC_ALL").as_deref(), variable("LANG").as_deref());
+    let texts = Texts::new(language);
+    let output = Output { texts, json: common.json };
+    let done = context(&common, texts, output).and_then(|context| command(&context, arguments.command));
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn context(common: &Common, texts: Texts, output: Output) -> Result<Context, ClientError> {
+    let mut extra: Vec<StoreSetting> = common.module.iter().cloned().map(StoreSetting::Module).collect();
+    extra.extend(common.file.iter().cloned().map(StoreSetting::File));
+    Ok(Context {
+        home: Home::open(&common.home.clone().unwrap_or_else(Home::default_folder))?,
+        output,
+        prompt: Prompt::new(texts, common.pin_stdin, common.pin_file.clone(), common.last_try),
+        clock: SystemClock { behind: Duration::from_secs(common.demo_days_back * 86_400) },
+        extra,
+        yes: common.yes,
+    })
+}
+
+fn key_kind(text: Option<&str>) -> Result<Option<KeyKind>, ClientError> {
+    Ok(Some(match text {
+        None => return Ok(None),
+        Some("p256") => KeyKind::P256,
+        Some("p384") => KeyKind::P384,
+        Some("rsa2048") => KeyKind::Rsa(2048),
+        Some("rsa3072") => KeyKind::Rsa(3072),
+        Some("rsa4096") => KeyKind::Rsa(4096),
+        Some(other) => return Err(ClientError::new("key-kind-unsupported", other)),
+    }))
+}
+
+fn invitation(path: &Path) -> Result<Invitation, ClientError> {
+    let wrong = |error: &dyn std::fmt::Display| ClientError::new("invitation-wrong", format!("{}: {error}", path.display()));
+    let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
+    serde_json::from_slice(&bytes).map_err(|error| wrong(&error))
+}
+
+/// Opens all stores; PKCS#12 files are opened with their password when one can be had.
+fn unlocked(context: &Context) -> Result<Inventory, ClientError> {
+    let inventory = Inventory::open(&context.home, &context.extra)?;
+    for (_, store) in inventory.needs_password() {
+        let info = store.lock().info()?;
+        match context.prompt.pin(&info) {
+            Ok(pin) => store.lock().unlock(&pin, false)?,
+            Err(error) => context.output.error(&error),
+        }
+    }
+    Ok(inventory)
+}
+
+fn views(context: &Context, inventory: &Inventory) -> Vec<CertificateView> {
+    use obnova_client::Clock;
+    let now = context.clock.now();
+    let mut views: Vec<CertificateView> = inventory
+        .certificates()
+        .iter()
+        .map(|(store, certificate)| CertificateView::of(certificate, store, now))
+        .collect();
+    views.sort_by(|a, b| a.not_after.cmp(&b.not_after));
+    views
+}
+
+fn days(texts: Texts, left: i64) -> String {
+    if left < 0 { texts.get("expired", &[]) } else { texts.get("days-left", &[("days", &left.to_string())]) }
+}
+
+fn is_named(view: &CertificateView, text: &str) -> bool {
+    view.kind == text
+        || obnova_pki::Serial::candidates(text)
+            .is_ok_and(|all| all.iter().any(|serial| serial.hexadecimal() == view.hexadecimal))
+}
+
+fn find(context: &Context, inventory: &Inventory, text: &str) -> Result<(String, Certificate), ClientError> {
+    use obnova_client::Clock;
+    let now = context.clock.now();
+    inventory
+        .certificates()
+        .into_iter()
+        .filter(|(store, certificate)| is_named(&CertificateView::of(certificate, store, now), text))
+        .max_by_key(|(_, certificate)| certificate.not_after())
+        .ok_or_else(|| ClientError::new("certificate-not-found", text))
+}
+
+fn command(context: &Context, command: Command) -> Result<ExitCode, ClientError> {
+    let texts = context.output.texts;
+    match command {
+        Command::List => {
+            let inventory = unlocked(context)?;
+            let (stores, certificates) = (inventory.stores(), views(context, &inventory));
+            let mut text = String::new();
+            for store in &stores {
+                let state = store.problem.clone().or_else(|| store.model.clone()).unwrap_or_default();
+                text.push_str(&format!("{}  {} {state}\n", store.name, store.id));
+                for view in certificates.iter().filter(|view| view.store == store.id) {
+                    text.push_str(&format!(
+                        "  {:<14} {:<28} {}  {}\n",
+                        texts.get(&format!("kind-{}", view.kind), &[]),
+                        view.name,
+                        view.not_after.get(..10).unwrap_or_default(),
+                        days(texts, view.days_left)
+                    ));
+                    text.push_str(&format!("                 {} (0x{})  {}\n", view.decimal, view.hexadecimal, view.issuer));
+                }
+            }
+            context.output.data(text.trim_end(), &json!({ "stores": stores, "certificates": certificates }));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Show { certificate } => {
+            use obnova_client::Clock;
+            let inventory = unlocked(context)?;
+            let (store, found) = find(context, &inventory, &certificate)?;
+            let view = CertificateView::of(&found, &store, context.clock.now());
+            context.output.data(&card(texts, &view), &view);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Enroll { invitation: path, store, key } => {
+            let invited = invitation(&path)?;
+            let inventory = Inventory::open(&context.home, &context.extra)?;
+            let key = key_kind(key.as_deref())?;
+            let mut journey = Journey::enroll(
+                &context.home, &inventory, &store, &invited, key, &context.prompt, &context.clock,
+            )?;
+            let flow = journey.run(&mut context.output.clone())?;
+            finish(context, &[journey.id()], &flow)
+        }
+        Command::Renew { certificate, all, dry_run, key, early, cmp, anchor, tls_sha256 } => {
+            if certificate.is_none() && !all {
+                return Err(ClientError::new("choose-certificate", "obnova renew --all | obnova renew SERIAL"));
+            }
+            if let (Some(cmp), Some(anchor)) = (cmp, anchor) {
+                trust(context, &cmp, &anchor, tls_sha256)?;
+            }
+            let options = RenewOptions { only: certificate, key: key_kind(key.as_deref())?, early };
+            renew(context, &options, dry_run)
+        }
+        Command::Status => {
+            let journeys = JourneyView::all(&context.home, &context.clock)?;
+            let mut text = String::new();
+            for journey in &journeys {
+                let state = texts.get(if journey.finished { "journey-finished" } else { "journey-open" }, &[]);
+                text.push_str(&format!("{}  {state}  {}\n", journey.id, journey.authority));
+                for item in &journey.items {
+                    let station = texts.get(&format!("station-{}", item.station), &[]);
+                    let why = item.refused.clone().unwrap_or_default();
+                    text.push_str(&format!("  {}: {station} {why}\n", texts.get(&format!("kind-{}", item.kind), &[])));
+                }
+            }
+            context.output.data(text.trim_end(), &journeys);
+            let waiting = journeys.iter().any(|journey| !journey.finished);
+            Ok(if waiting { ExitCode::from(WAITING) } else { ExitCode::SUCCESS })
+        }
+        Command::Resume { invitation: path } => resume(context, path.as_deref()),
+        Command::Install => resume(context, None),
+        Command::Prove { certificate } => prove(context, &certificate),
+        Command::Register { certificate } => register(context, &certificate),
+        Command::Retire { certificate, lose_old_mail } => {
+            if !agreed(texts, &texts.get("ask-retire", &[("serial", &certificate)]), context.yes) {
+                return Err(ClientError::new("not-agreed", certificate));
+            }
+            let inventory = Inventory::open(&context.home, &context.extra)?;
+            let done =
+                retire(&context.home, &inventory, &certificate, lose_old_mail, &context.prompt, &context.clock)?;
+            let archive = done.archive.display().to_string();
+            context.output.data(
+                &texts.get("retired-to", &[("archive", &archive)]),
+                &json!({ "retired": done.certificate.serial().hexadecimal(), "archive": archive }),
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Doctor => doctor(context),
+    }
+}
+
+/// Remembers a CMP authority that was given by address and trust anchor.
+fn trust(context: &Context, cmp: &str, anchor: &Path, tls_sha256: Option<String>) -> Result<(), ClientError> {
+    let bytes = std::fs::read(anchor).map_err(|error| ClientError::new("file-error", format!("{}: {error}", anchor.display())))?;
+    let certificate = Certificate::from_any_form(&bytes)
+        .map_err(|error| ClientError::new("anchor-wrong", format!("{}: {error}", anchor.display())))?;
+    if cmp.starts_with("https:") && tls_sha256.is_none() {
+        return Err(ClientError::new("tls-pin-needed", cmp));
+    }
+    context.home.remember(&AuthorityRecord {
+        name: cmp.to_owned(),
+        address: None,
+        cmp: cmp.to_owned(),
+        tls_sha256,
+        anchors: vec![Octets(certificate.der().to_vec())],
+    })
+}
+
+fn card(texts: Texts, view: &CertificateView) -> String {
+    let word = |key: &str| texts.get(key, &[]);
+    let mut lines = vec![
+        format!("{} – {}", word(&format!("kind-{}", view.kind)), view.name),
+        format!("  {:<18} {}", word("serial-number"), view.decimal),
+        format!("  {:<18} 0x{}", "", view.hexadecimal),
+        format!("  {:<18} {}", word("issuer"), view.issuer),
+        format!("  {:<18} {}", word("holder"), view.subject),
+        format!("  {:<18} {} – {}  ({})", word("validity"), view.not_before, view.not_after, days(texts, view.days_left)),
+        format!("  {:<18} {}", word("key"), view.key),
+        format!("  {:<18} {}", word("store"), view.store),
+    ];
+    if view.qualified_device {
+        lines.push(format!("  {}", word("claims-device")));
+    }
+    lines.join("\n")
+}
+
+fn renew(context: &Context, options: &RenewOptions, dry_run: bool) -> Result<ExitCode, ClientError> {
+    let texts = context.output.texts;
+    let inventory = Inventory::open(&context.home, &context.extra)?;
+    let preflight = Preflight::renew(&context.home, &inventory, options, &context.prompt, &context.clock)?;
+    let view = preflight.view.clone();
+    let mut lines = vec![texts.get("plan-title", &[("store", &view.store_name), ("authority", &view.authority)])];
+    for item in &view.items {
+        let kind = texts.get(&format!("kind-{}", item.certificate.kind), &[]);
+        let verdict = texts.get(&format!("reason-{}", item.verdict), &[]);
+        lines.push(format!("  {kind}, {}: {verdict}", days(texts, item.certificate.days_left)));
+    }
+    for (who, why) in &view.must_act {
+        let (who, why) = (texts.get(&format!("who-{who}"), &[]), texts.get(&format!("must-act-{why}"), &[]));
+        lines.push(format!("  ! {who}: {why}"));
+    }
+    context.output.line(&lines.join("\n"));
+    if view.steps.is_empty() {
+        context.output.data("", &json!({ "plan": view }));
+        let why = view.items.iter().map(|item| item.verdict.as_str()).find(|verdict| *verdict != "issue");
+        let why = why.map(str::to_owned).or_else(|| view.must_act.first().map(|(_, why)| why.clone()));
+        return Err(match why {
+            Some(why) => ClientError::new("nobody-made-a-key", why),
+            None => ClientError::new("nothing-due", view.store_name),
+        });
+    }
+    if dry_run {
+        context.output.data("", &json!({ "plan": view }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut journey = Journey::begin(&context.home, preflight, &context.prompt, &context.clock)?;
+    let flow = journey.run(&mut context.output.clone())?;
+    finish(context, &[journey.id()], &flow)
+}
+
+fn resume(context: &Context, path: Option<&Path>) -> Result<ExitCode, ClientError> {
+    let invited = path.map(invitation).transpose()?;
+    let inventory = Inventory::open(&context.home, &context.extra)?;
+    let open: Vec<String> = JourneyView::all(&context.home, &context.clock)?
+        .into_iter()
+        .filter(|journey| !journey.finished)
+        .map(|journey| journey.id)
+        .collect();
+    if open.is_empty() {
+        context.output.line(&context.output.texts.get("nothing-open", &[]));
+        context.output.data("", &json!({ "journeys": [] }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut worst = Flow::Done;
+    for id in &open {
+        let path: PathBuf = context.home.folder().join("journeys").join(format!("{id}.journal"));
+        let mut journey = Journey::resume(
+            &context.home, &path, &inventory, invited.as_ref(), &context.prompt, &context.clock,
+        )?;
+        let flow = journey.run(&mut context.output.clone())?;
+        if worst == Flow::Done || matches!(flow, Flow::Refused(_)) {
+            worst = flow;
+        }
+    }
+    finish(context, &open, &worst)
+}
+
+fn finish(context: &Context, ids: &[String], flow: &Flow) -> Result<ExitCode, ClientError> {
+    let texts = context.output.texts;
+    let journeys: Vec<JourneyView> = JourneyView::all(&context.home, &context.clock)?
+        .into_iter()
+        .filter(|journey| ids.contains(&journey.id))
+        .collect();
+    let mut text = String::new();
+    for item in journeys.iter().flat_map(|journey| &journey.items) {
+        if let Some(view) = &item.successor {
+            text.push_str(&card(texts, view));
+            if item.registered {
+                text.push_str(&format!("\n  {}", texts.get("registered-in-account", &[])));
+            }
+            text.push('\n');
+        }
+    }
+    let (code, data) = match flow {
+        Flow::Done => {
+            context.output.line(&texts.get("done", &[]));
+            (ExitCode::SUCCESS, json!({ "state": "done", "journeys": journeys }))
+        }
+        Flow::Waiting { check_after, reason } => {
+            let why = reason.as_deref().unwrap_or("approval");
+            let key = format!("reason-{why}");
+            let why = if texts.has(&key) { texts.get(&key, &[]) } else { why.to_owned() };
+            context.output.line(&texts.get("waiting", &[("why", &why)]));
+            let data = json!({ "state": "waiting", "check_after": check_after, "reason": reason, "journeys": journeys });
+            (ExitCode::from(WAITING), data)
+        }
+        Flow::Refused(why) => {
+            context.output.data(text.trim_end(), &json!({ "state": "refused", "why": why, "journeys": journeys }));
+            return Err(ClientError::new("authority-refused", why));
+        }
+    };
+    context.output.data(text.trim_end(), &data);
+    Ok(code)
+}
+
+fn prove(context: &Context, text: &str) -> Result<ExitCode, ClientError> {
+    let inventory = unlocked(context)?;
+    let (store, certificate) = find(context, &inventory, text)?;
+    inventory.prove(&store, &certificate, &context.prompt, &context.clock)?;
+    context.output.data(
+        &context.output.texts.get("proven", &[("serial", &certificate.serial().to_string())]),
+        &json!({ "proven": certificate.serial().hexadecimal() }),
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn register(context: &Context, text: &str) -> Result<ExitCode, ClientError> {
+    // Journeys that wait for their registration go on first.
+    if JourneyView::all(&context.home, &context.clock)?.iter().any(|journey| !journey.finished) {
+        resume(context, None)?;
+    }
+    let inventory = unlocked(context)?;
+    let (store, certificate) = find(context, &inventory, text)?;
+    let outcome = inventory.rehearse(&context.home, &store, &certificate, &context.prompt, &context.clock)?;
+    match outcome {
+        obnova_client::LoginOutcome::Opened { account, bound } => {
+            context.output.data(
+                &context.output.texts.get("login-works", &[("account", &account)]),
+                &json!({ "account": account, "bound": bound }),
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        obnova_client::LoginOutcome::Explained(code) => Err(ClientError::new("login-failed", code)),
+    }
+}
+
+fn doctor(context: &Context) -> Result<ExitCode, ClientError> {
+    let texts = context.output.texts;
+    let mut findings = Vec::new();
+    let mut find = |what: &str, good: bool, detail: String| {
+        findings.push(json!({ "check": what, "good": good, "detail": detail }));
+    };
+    find("home", true, context.home.folder().display().to_string());
+    match Inventory::open(&context.home, &context.extra) {
+        Ok(inventory) => {
+            for store in inventory.stores() {
+                let detail = store.problem.clone().or(store.model.clone()).unwrap_or_default();
+                find("store", store.problem.is_none(), format!("{} {detail}", store.id));
+            }
+        }
+        Err(error) => find("stores", false, error.to_string()),
+    }
+    for (name, answer) in context.home.authorities()?.iter().map(|record| (record.name.clone(), record.reachable())) {
+        match answer {
+            Ok(()) => find("authority", true, name),
+            Err(error) => find("authority", false, format!("{name}: {error}")),
+        }
+    }
+    for journey in JourneyView::all(&context.home, &context.clock)? {
+        find("journey", true, format!("{} {}", journey.id, if journey.finished { "finished" } else { "open" }));
+    }
+    let all_good = findings.iter().all(|finding| finding["good"] == true);
+    let text: Vec<String> = findings
+        .iter()
+        .map(|finding| {
+            let state = texts.get(if finding["good"] == true { "doctor-good" } else { "doctor-bad" }, &[]);
+            let what = texts.get(&format!("doctor-{}", finding["check"].as_str().unwrap_or_default()), &[]);
+            format!("{state:<8} {what}: {}", finding["detail"].as_str().unwrap_or_default())
+        })
+        .collect();
+    context.output.data(&text.join("\n"), &findings);
+    Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,66 @@
+//! The only place of this program that speaks to the screen: data to standard output, the rest to standard error.
+
+use obnova_client::{ClientError, Progress, Station};
+use obnova_texts::Texts;
+use serde::Serialize;
+use serde_json::json;
+
+/// How to speak.
+#[derive(Clone, Copy)]
+pub(crate) struct Output {
+    pub(crate) texts: Texts,
+    pub(crate) json: bool,
+}
+
+impl Output {
+    /// Data: text for people, or JSON.
+    pub(crate) fn data(self, text: &str, data: &impl Serialize) {
+        #[allow(clippy::print_stdout, reason = "this is the program's one mouth")]
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(data).unwrap_or_default());
+        } else if !text.is_empty() {
+            println!("{text}");
+        }
+    }
+
+    /// A line beside the data.
+    pub(crate) fn line(self, text: &str) {
+        if !self.json {
+            eprintln!("{text}");
+        }
+    }
+
+    /// An error: what happened, why, what to do, and its stable code.
+    pub(crate) fn error(self, error: &ClientError) {
+        if self.json {
+            let text = self.texts.get(&format!("error-{}", error.code), &[]);
+            eprintln!("{}", json!({ "error": error.code, "detail": error.detail, "text": text }));
+            return;
+        }
+        let key = format!("error-{}", error.code);
+        let text = if self.texts.has(&key) { self.texts.get(&key, &[]) } else { self.texts.get("error-other", &[]) };
+        eprintln!("{}: {text}", self.texts.get("error", &[]));
+        eprintln!("  [{}] {}", error.code, error.detail);
+    }
+}
+
+impl Progress for Output {
+    fn station(&mut self, item: usize, kind: &str, station: Station) {
+        if self.json {
+            eprintln!("{}", json!({ "item": item, "kind": kind, "station": station.name() }));
+            return;
+        }
+        let name = self.texts.get(&format!("station-{}", station.name()), &[]);
+        let kind = self.texts.get(&format!("kind-{kind}"), &[]);
+        let at = Station::ALL.iter().position(|known| *known == station).unwrap_or(0) + 1;
+        eprintln!("  [{at:>2}/{}] {kind}: {name}", Station::ALL.len());
+    }
+
+    fn slow(&mut self, item: usize, kind: &str, what: &'static str) {
+        if self.json {
+            eprintln!("{}", json!({ "item": item, "kind": kind, "slow": what }));
+            return;
+        }
+        eprintln!("          {}", self.texts.get(&format!("slow-{what}"), &[]));
+    }
+}

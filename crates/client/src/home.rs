@@ -1,0 +1,261 @@
+//! Where the program keeps its settings, journals and archive, and the records of authorities it trusts.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use obnova_crypto::Primitives;
+use obnova_keystore::durable;
+use obnova_lifecycle::document::Octets;
+use obnova_lifecycle::port::Clock;
+use obnova_pki::Certificate;
+use obnova_remote::TlsTrust;
+use serde::{Deserialize, Serialize};
+
+use crate::ClientError;
+
+/// The system's clock; a demonstration may set it back.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock {
+    /// How far behind the system's clock it runs.
+    pub behind: Duration,
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::now() - self.behind
+    }
+}
+
+/// A store named in the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreSetting {
+    /// A PKCS#11 module; all its tokens are used.
+    Module(PathBuf),
+    /// A PKCS#12 file.
+    File(PathBuf),
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    #[serde(default)]
+    store: Vec<StoreSetting>,
+}
+
+/// An authority that the person trusts, as first trust left it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuthorityRecord {
+    /// Short name: host and port, or what the person chose.
+    pub name: String,
+    /// `https://HOST:PORT` where a directory is; `None` for authorities that speak CMP only.
+    pub address: Option<String>,
+    /// Address of the CMP service.
+    pub cmp: String,
+    /// SHA-256 of the TLS root (hexadecimal); `None` for plain http, where CMP protects itself.
+    pub tls_sha256: Option<String>,
+    /// Trust anchors of certificates and CMP answers.
+    pub anchors: Vec<Octets>,
+}
+
+impl AuthorityRecord {
+    /// The anchors as certificates.
+    ///
+    /// # Errors
+    ///
+    /// `authority-record-damaged`.
+    pub fn anchor_certificates(&self) -> Result<Vec<Certificate>, ClientError> {
+        self.anchors
+            .iter()
+            .map(|der| Certificate::from_der(&der.0).map_err(|e| ClientError::new("authority-record-damaged", e)))
+            .collect()
+    }
+
+    /// Asks whether it answers.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`] with what stands in the way.
+    pub fn reachable(&self) -> Result<(), ClientError> {
+        let http = obnova_remote::HttpClient::new(&self.tls_trust(), None)?;
+        let address = self.address.as_ref().unwrap_or(&self.cmp);
+        http.get(&format!("{address}/.well-known/obnova"))?;
+        Ok(())
+    }
+
+    /// Whom its TLS connections trust.
+    pub fn tls_trust(&self) -> TlsTrust {
+        match &self.tls_sha256 {
+            Some(pin) => TlsTrust::Pin(pin.clone()),
+            None => TlsTrust::Roots(Vec::new()),
+        }
+    }
+}
+
+/// An invitation to a first certificate, as the office handed it over.
+#[derive(Clone, Deserialize)]
+pub struct Invitation {
+    /// Address of the authority.
+    pub authority: String,
+    /// Reference.
+    pub reference: String,
+    /// Code.
+    pub code: String,
+    /// SHA-256 of the root.
+    pub root_sha256: String,
+    /// SHA-256 of the TLS root.
+    pub tls_sha256: String,
+    /// Profile.
+    pub profile: String,
+}
+
+/// The program's own folder.
+#[derive(Debug, Clone)]
+pub struct Home {
+    folder: PathBuf,
+}
+
+impl Home {
+    /// Opens the folder, and makes what is missing in it.
+    ///
+    /// # Errors
+    ///
+    /// `file-error`.
+    pub fn open(folder: &Path) -> Result<Self, ClientError> {
+        for sub in ["journeys", "archive", "authorities", "locks"] {
+            let path = folder.join(sub);
+            std::fs::create_dir_all(&path).map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))?;
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+        }
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// The folder that the system gives for such things.
+    pub fn default_folder() -> PathBuf {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        if let Some(folder) = variable("OBNOVA_HOME") {
+            return folder;
+        }
+        if cfg!(windows) {
+            return variable("APPDATA").unwrap_or_default().join("obnova");
+        }
+        let home = variable("HOME").unwrap_or_default();
+        if cfg!(target_os = "macos") {
+            return home.join("Library").join("Application Support").join("obnova");
+        }
+        variable("XDG_STATE_HOME").unwrap_or_else(|| home.join(".local").join("state")).join("obnova")
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Stores of `obnova.toml`: `[[store]]` with `module = PATH` or `file = PATH`.
+    ///
+    /// # Errors
+    ///
+    /// `settings-wrong` with the line.
+    pub fn stores(&self) -> Result<Vec<StoreSetting>, ClientError> {
+        let path = self.folder.join("obnova.toml");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(ClientError::new("file-error", format!("{}: {error}", path.display()))),
+        };
+        let settings: Settings =
+            toml::from_str(&text).map_err(|error| ClientError::new("settings-wrong", format!("{}: {error}", path.display())))?;
+        Ok(settings.store)
+    }
+
+    /// Authorities that are trusted.
+    ///
+    /// # Errors
+    ///
+    /// `authority-record-damaged`.
+    pub fn authorities(&self) -> Result<Vec<AuthorityRecord>, ClientError> {
+        let mut records = Vec::new();
+        let mut paths: Vec<PathBuf> =
+            std::fs::read_dir(self.folder.join("authorities"))?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.sort();
+        for path in paths {
+            if path.extension().is_some_and(|ending| ending == "json") {
+                let bytes = std::fs::read(&path)?;
+                let record = serde_json::from_slice(&bytes).map_err(|error| {
+                    ClientError::new("authority-record-damaged", format!("{}: {error}", path.display()))
+                })?;
+                records.push(record);
+            }
+        }
+        Ok(records)
+    }
+
+    /// Remembers an authority.
+    ///
+    /// # Errors
+    ///
+    /// `file-error`.
+    pub fn remember(&self, record: &AuthorityRecord) -> Result<(), ClientError> {
+        let name = Primitives.fingerprint(record.name.as_bytes());
+        let path = self.folder.join("authorities").join(format!("{}.json", &name[..16]));
+        let bytes = serde_json::to_vec_pretty(record).map_err(|error| ClientError::new("file-error", error))?;
+        durable::replace(&path, &bytes).map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))
+    }
+
+    /// Puts the public part of a certificate into the archive; again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// `file-error`.
+    pub fn archive(&self, certificate: &Certificate) -> Result<PathBuf, ClientError> {
+        let text = obnova_pki::pem::block("CERTIFICATE", certificate.der())
+            .map_err(|error| ClientError::new("file-error", error))?;
+        let issuer = Primitives.fingerprint(certificate.issuer().der());
+        let name = format!("{}-{}.crt", certificate.serial().hexadecimal(), &issuer[..8]);
+        let path = self.folder.join("archive").join(name);
+        durable::replace(&path, text.as_bytes())
+            .map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))?;
+        Ok(path)
+    }
+
+    /// Journals of all journeys, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// `file-error`.
+    pub fn journals(&self) -> Result<Vec<PathBuf>, ClientError> {
+        let mut paths: Vec<PathBuf> = std::fs::read_dir(self.folder.join("journeys"))?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|ending| ending == "journal"))
+            .collect();
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Path of a new journal.
+    pub fn new_journal(&self, now: SystemTime) -> PathBuf {
+        let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let tail: String = Primitives.octets::<4>().iter().map(|octet| format!("{octet:02x}")).collect();
+        self.folder.join("journeys").join(format!("{seconds:012}-{tail}.journal"))
+    }
+
+    /// Takes the lock of a store, shared by all programs of this person; it is free again when it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// `store-busy` when another program of ours works with the store.
+    pub fn lock(&self, store: &str) -> Result<std::fs::File, ClientError> {
+        let name = Primitives.fingerprint(store.as_bytes());
+        let path = self.folder.join("locks").join(format!("{}.lock", &name[..16]));
+        let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => Err(ClientError::new("store-busy", store)),
+            Err(std::fs::TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! One inventory of all stores. A store that cannot be read costs its own line, never the list.
+
+use std::time::SystemTime;
+
+use obnova_crypto::Primitives;
+use obnova_keystore::{FileStore, SharedStore, StoreSigner, tokens};
+use obnova_lifecycle::port::{Clock, KeyStore, KeyStoreError, StoreInfo, StoreKind};
+use obnova_lifecycle::station::{ProofOfUse, challenge_message};
+use obnova_pki::{Certificate, Kind, Signer};
+use obnova_remote::{HttpClient, ObnovaAuthority};
+use serde::Serialize;
+
+use crate::account::{LoginOutcome, client, login};
+use crate::home::StoreSetting;
+use crate::journey::PinSource;
+use crate::preflight::{authority_of, issuers};
+use crate::{ClientError, Home};
+
+/// A certificate as screens show it.
+#[derive(Debug, Clone, Serialize)]
+pub struct CertificateView {
+    /// Stable name of its store.
+    pub store: String,
+    /// `qualified`, `commercial` or `authority`.
+    pub kind: &'static str,
+    /// Whose it is.
+    pub subject: String,
+    /// Common name of the holder.
+    pub name: String,
+    /// Who issued it.
+    pub issuer: String,
+    /// Serial number in decimal.
+    pub decimal: String,
+    /// Serial number in hexadecimal.
+    pub hexadecimal: String,
+    /// RFC 3339.
+    pub not_before: String,
+    /// RFC 3339.
+    pub not_after: String,
+    /// Whole days until the end; negative when it is over.
+    pub days_left: i64,
+    /// Kind of the key.
+    pub key: String,
+    /// Whether it claims a qualified device.
+    pub qualified_device: bool,
+    /// SHA-256 of the certificate.
+    pub sha256: String,
+}
+
+/// A store as screens show it.
+#[derive(Debug, Clone, Serialize)]
+pub struct StoreView {
+    /// Stable name.
+    pub id: String,
+    /// The name that people see.
+    pub name: String,
+    /// `token` or `file`.
+    pub kind: &'static str,
+    /// Model and library version of a token.
+    pub model: Option<String>,
+    /// Why it cannot be read, as a code.
+    pub problem: Option<String>,
+}
+
+/// Whole days from `now` to the end of a certificate; negative when it is over.
+pub fn expiry_days(certificate: &Certificate, now: SystemTime) -> i64 {
+    let days = |duration: std::time::Duration| i64::try_from(duration.as_secs() / 86_400).unwrap_or(i64::MAX);
+    match certificate.not_after().duration_since(now) {
+        Ok(left) => days(left),
+        Err(over) => -1 - days(over.duration()),
+    }
+}
+
+fn rfc3339(at: SystemTime) -> String {
+    jiff::Timestamp::try_from(at).map(|at| at.to_string()).unwrap_or_default()
+}
+
+/// Name of a kind.
+pub(crate) fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Qualified => "qualified",
+        Kind::Commercial => "commercial",
+        Kind::Authority => "authority",
+    }
+}
+
+impl CertificateView {
+    /// A certificate of a store.
+    pub fn of(certificate: &Certificate, store: &str, now: SystemTime) -> Self {
+        Self {
+            store: store.to_owned(),
+            kind: kind_name(certificate.kind()),
+            subject: certificate.subject().to_string(),
+            name: certificate.subject().common_name(),
+            issuer: certificate.issuer().common_name(),
+            decimal: certificate.serial().decimal(),
+            hexadecimal: certificate.serial().hexadecimal(),
+            not_before: rfc3339(certificate.not_before()),
+            not_after: rfc3339(certificate.not_after()),
+            days_left: expiry_days(certificate, now),
+            key: certificate.key_kind().map(|kind| kind.to_string()).unwrap_or_default(),
+            qualified_device: certificate.claims_qualified_device(),
+            sha256: obnova_crypto::Primitives.fingerprint(certificate.der()),
+        }
+    }
+}
+
+/// An opened store with what it said of itself.
+pub(crate) struct OpenStore {
+    pub(crate) info: StoreInfo,
+    pub(crate) store: SharedStore,
+}
+
+/// All stores of the settings.
+pub struct Inventory {
+    pub(crate) stores: Vec<OpenStore>,
+    problems: Vec<StoreView>,
+}
+
+impl Inventory {
+    /// Opens every store of the settings, and `extra` ones.
+    ///
+    /// # Errors
+    ///
+    /// `settings-wrong`; `no-store` when nothing is configured.
+    pub fn open(home: &Home, extra: &[StoreSetting]) -> Result<Self, ClientError> {
+        let mut settings = home.stores()?;
+        settings.extend_from_slice(extra);
+        if settings.is_empty() {
+            return Err(ClientError::new("no-store", home.folder().join("obnova.toml").display()));
+        }
+        let mut inventory = Self { stores: Vec::new(), problems: Vec::new() };
+        for setting in settings {
+            match setting {
+                StoreSetting::Module(path) => match tokens(&path) {
+                    Ok(found) => {
+                        for token in found {
+                            inventory.add(Box::new(token), &path.display().to_string());
+                        }
+                    }
+                    Err(error) => inventory.problem(&path.display().to_string(), "token", &error),
+                },
+                StoreSetting::File(path) => {
+                    let name = path.display().to_string();
+                    inventory.add(Box::new(FileStore::new(&path)), &name);
+                }
+            }
+        }
+        Ok(inventory)
+    }
+
+    fn problem(&mut self, name: &str, kind: &'static str, error: &KeyStoreError) {
+        self.problems.push(StoreView {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            kind,
+            model: None,
+            problem: Some(format!("{}: {error}", error.code())),
+        });
+    }
+
+    fn add(&mut self, mut store: Box<dyn KeyStore>, name: &str) {
+        match store.info() {
+            Ok(info) if self.stores.iter().any(|known| known.info.id == info.id) => {}
+            Ok(info) => self.stores.push(OpenStore { info, store: SharedStore::new(store) }),
+            Err(error) => self.problem(name, "token", &error),
+        }
+    }
+
+    /// The stores, also those that cannot be read.
+    pub fn stores(&self) -> Vec<StoreView> {
+        let mut views: Vec<StoreView> = self
+            .stores
+            .iter()
+            .map(|open| {
+                let (kind, model) = match &open.info.kind {
+                    StoreKind::Token { model, library_version, .. } => ("token", Some(format!("{model} {library_version}"))),
+                    StoreKind::File => ("file", None),
+                };
+                StoreView { id: open.info.id.clone(), name: open.info.name.clone(), kind, model, problem: None }
+            })
+            .collect();
+        views.extend(self.problems.iter().cloned());
+        views
+    }
+
+    /// Stores that show certificates only after their password.
+    pub fn needs_password(&self) -> Vec<(String, SharedStore)> {
+        self.stores
+            .iter()
+            .filter(|open| open.info.kind == StoreKind::File)
+            .map(|open| (open.info.id.clone(), open.store.clone()))
+            .collect()
+    }
+
+    /// Certificates of all stores that can be read now, each once, with the name of the store.
+    pub fn certificates(&self) -> Vec<(String, Certificate)> {
+        let mut all: Vec<(String, Certificate)> = Vec::new();
+        for open in &self.stores {
+            for certificate in open.store.lock().certificates().unwrap_or_default() {
+                if !all.iter().any(|(_, known)| *known == certificate) {
+                    all.push((open.info.id.clone(), certificate));
+                }
+            }
+        }
+        all
+    }
+
+    fn unlocked(&self, store: &str, pin: &dyn PinSource) -> Result<SharedStore, ClientError> {
+        let open = self
+            .stores
+            .iter()
+            .find(|open| open.info.id == store)
+            .ok_or_else(|| ClientError::new("store-gone", store))?;
+        open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+        Ok(open.store.clone())
+    }
+
+    /// Signs a fresh challenge with a certificate's key and verifies it by the certificate.
+    ///
+    /// # Errors
+    ///
+    /// `proof-failed`, or the store's own error.
+    pub fn prove(
+        &self,
+        store: &str,
+        certificate: &Certificate,
+        pin: &dyn PinSource,
+        clock: &dyn Clock,
+    ) -> Result<(), ClientError> {
+        let store = self.unlocked(store, pin)?;
+        let challenge: [u8; 32] = Primitives.octets();
+        let signature = StoreSigner::new(store, certificate.public_key())?.sign(&challenge_message(&challenge))?;
+        ProofOfUse::check(certificate, &challenge, &signature, clock.now(), &Primitives)
+            .map(|_| ())
+            .map_err(|error| ClientError::new("proof-failed", error))
+    }
+
+    /// Logs in to the account of the certificate's authority.
+    ///
+    /// # Errors
+    ///
+    /// `authority-unknown`, `no-identity`, or what stands in the way of the login.
+    pub fn rehearse(
+        &self,
+        home: &Home,
+        store: &str,
+        certificate: &Certificate,
+        pin: &dyn PinSource,
+        clock: &dyn Clock,
+    ) -> Result<LoginOutcome, ClientError> {
+        for record in home.authorities()? {
+            let Some(address) = &record.address else { continue };
+            let http = HttpClient::new(&record.tls_trust(), None)?;
+            let Some(directory) = (ObnovaAuthority { http: &http, address }).directory()? else { continue };
+            let others = issuers(Some(&directory));
+            if authority_of(std::slice::from_ref(&record), certificate, &others, clock).is_none() {
+                continue;
+            }
+            let identity = directory.identity.ok_or_else(|| ClientError::new("no-identity", address))?;
+            let signer = StoreSigner::new(self.unlocked(store, pin)?, certificate.public_key())?;
+            return login(&client(&record.tls_trust(), certificate, signer)?, &identity.login);
+        }
+        Err(ClientError::new("authority-unknown", certificate.issuer().common_name()))
+    }
+}

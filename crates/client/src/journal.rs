@@ -1,0 +1,317 @@
+//! The journal of a journey: append-only records, each with its length and SHA-256, synced before anything
+//! irreversible follows. It keeps evidence, never stations; a torn tail is dropped. No private key, no PIN.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use obnova_crypto::Primitives;
+use obnova_keystore::durable;
+use obnova_lifecycle::document::Octets;
+use obnova_pki::{Digest, Verifier};
+use serde::{Deserialize, Serialize};
+
+/// Longest record, in octets.
+const MAX_RECORD: usize = 4 << 20;
+
+/// One certificate of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemPlan {
+    /// `qualified` or `commercial`.
+    pub kind: String,
+    /// The certificate to be followed; `None` for a first one.
+    pub predecessor: Option<Octets>,
+    /// Profile asked for.
+    pub profile: Option<String>,
+    /// Kind of the new key: `RSA-3072`, `P-256`, ...
+    pub key: String,
+}
+
+/// What happened, or is about to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum Evidence {
+    /// The plan as it was decided.
+    Planned {
+        /// Stable name of the store.
+        store: String,
+        /// Name of the authority's record in the home.
+        authority: String,
+        /// Reference of the invitation, for a first certificate.
+        invitation: Option<String>,
+        /// The certificates, in their safe order.
+        items: Vec<ItemPlan>,
+        /// Whether two waiting pairs fit beside each other.
+        roomy: bool,
+        /// Audience and login address of the identity space, when there is one.
+        identity: Option<(String, String)>,
+    },
+    /// A key is about to be made; these keys were there before.
+    KeyIntent {
+        /// Which certificate.
+        item: usize,
+        /// Public keys.
+        before: Vec<Octets>,
+    },
+    /// The new key.
+    Keyed {
+        /// Which certificate.
+        item: usize,
+        /// SubjectPublicKeyInfo.
+        public_key: Octets,
+    },
+    /// The signed request.
+    Requested {
+        /// Which certificate.
+        item: usize,
+        /// The message.
+        message: Octets,
+        /// transactionID.
+        transaction: Octets,
+    },
+    /// It is about to be sent.
+    SendIntent {
+        /// Which certificate.
+        item: usize,
+    },
+    /// The authority has it.
+    Submitted {
+        /// Which certificate.
+        item: usize,
+    },
+    /// The certificate came.
+    Issued {
+        /// Which certificate.
+        item: usize,
+        /// The certificate.
+        certificate: Octets,
+        /// Others that came along.
+        others: Vec<Octets>,
+        /// Anchors, only from an invitation.
+        anchors: Vec<Octets>,
+        /// Implicit confirmation.
+        confirmed: bool,
+        /// certReqId.
+        id: i64,
+        /// senderNonce of the answer.
+        nonce: Octets,
+    },
+    /// The signed confirmation is about to be sent.
+    ConfirmIntent {
+        /// Which certificate.
+        item: usize,
+        /// The message.
+        message: Octets,
+    },
+    /// The authority answered it.
+    Confirmed {
+        /// Which certificate.
+        item: usize,
+    },
+    /// The certificate is about to be written to the store.
+    InstallIntent {
+        /// Which certificate.
+        item: usize,
+    },
+    /// It was read back.
+    Installed {
+        /// Which certificate.
+        item: usize,
+    },
+    /// The pair signed a fresh challenge; the succession statement was signed by both keys.
+    Proven {
+        /// Which certificate.
+        item: usize,
+        /// The statement for the identity space.
+        statement: Option<Octets>,
+    },
+    /// The identity space took the statement.
+    Registered {
+        /// Which certificate.
+        item: usize,
+    },
+    /// A login with the successor succeeded.
+    Rehearsed {
+        /// Which certificate.
+        item: usize,
+    },
+    /// The predecessor is about to go out of use.
+    RetireIntent {
+        /// Which certificate.
+        item: usize,
+    },
+    /// It did; its public part is in the archive.
+    Retired {
+        /// Which certificate.
+        item: usize,
+    },
+    /// The authority, or the check of its certificate, said no.
+    Refused {
+        /// Which certificate.
+        item: usize,
+        /// Words.
+        why: String,
+    },
+}
+
+/// Why a journal could not be read or written.
+#[derive(Debug)]
+pub enum JournalError {
+    /// The system's own error, for example a full disk.
+    System(PathBuf, std::io::Error),
+    /// A record in the middle was changed.
+    Damaged(PathBuf, usize),
+}
+
+impl core::fmt::Display for JournalError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::System(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Damaged(path, record) => write!(f, "{}: record {record} cannot be read", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for JournalError {}
+
+/// One journey's journal.
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    evidence: Vec<Evidence>,
+}
+
+/// Complete records, and the length of the file up to the last of them.
+fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Evidence>, u64), JournalError> {
+    let mut evidence = Vec::new();
+    let mut at = 0;
+    loop {
+        let Some(head) = bytes.get(at..at + 36) else { break };
+        let mut length = [0; 4];
+        length.copy_from_slice(&head[..4]);
+        let length = u32::from_be_bytes(length) as usize;
+        let Some(body) = bytes.get(at + 36..at + 36 + length).filter(|_| length <= MAX_RECORD) else { break };
+        if Primitives.digest(Digest::Sha256, body) != head[4..36] {
+            // The last record may be torn; anything before it was synced whole.
+            if at + 36 + length == bytes.len() {
+                break;
+            }
+            return Err(JournalError::Damaged(path.to_owned(), evidence.len() + 1));
+        }
+        let record = serde_json::from_slice(body)
+            .map_err(|_| JournalError::Damaged(path.to_owned(), evidence.len() + 1))?;
+        evidence.push(record);
+        at += 36 + length;
+    }
+    Ok((evidence, at as u64))
+}
+
+impl Journal {
+    /// Opens a journal, or begins one.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`].
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let system = |error| JournalError::System(path.to_owned(), error);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path).map_err(system)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(system)?;
+        let (evidence, end) = parse(path, &bytes)?;
+        if end < bytes.len() as u64 {
+            file.set_len(end).map_err(system)?;
+            file.sync_all().map_err(system)?;
+        }
+        durable::sync_folder(path).map_err(system)?;
+        use std::io::Seek;
+        file.seek(std::io::SeekFrom::Start(end)).map_err(system)?;
+        Ok(Self { path: path.to_owned(), file, evidence })
+    }
+
+    /// Reads a journal without holding it open.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`].
+    pub fn read(path: &Path) -> Result<Vec<Evidence>, JournalError> {
+        let bytes = std::fs::read(path).map_err(|error| JournalError::System(path.to_owned(), error))?;
+        parse(path, &bytes).map(|(evidence, _)| evidence)
+    }
+
+    /// Everything written so far.
+    pub fn evidence(&self) -> &[Evidence] {
+        &self.evidence
+    }
+
+    /// Appends a record; when this returns it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`]; the next step must then not be taken.
+    pub fn append(&mut self, record: Evidence) -> Result<(), JournalError> {
+        let path = self.path.clone();
+        let system = |error| JournalError::System(path.clone(), error);
+        let body = serde_json::to_vec(&record).map_err(|error| system(std::io::Error::other(error)))?;
+        let length = u32::try_from(body.len()).map_err(|error| system(std::io::Error::other(error)))?;
+        let mut bytes = length.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&Primitives.digest(Digest::Sha256, &body));
+        bytes.extend_from_slice(&body);
+        self.file.write_all(&bytes).map_err(system)?;
+        self.file.sync_all().map_err(system)?;
+        self.evidence.push(record);
+        Ok(())
+    }
+}
+
+/// Predecessors of a journey, each with whether its successor was proven, and whether it was retired from use.
+pub(crate) fn successions(evidence: &[Evidence]) -> Vec<(Vec<u8>, bool, bool)> {
+    let Some(Evidence::Planned { items, .. }) = evidence.first() else { return Vec::new() };
+    let has = |wanted: &dyn Fn(&Evidence) -> bool| evidence.iter().any(wanted);
+    items
+        .iter()
+        .enumerate()
+        .filter_map(|(index, plan)| {
+            let proven = has(&|record| matches!(record, Evidence::Proven { item, .. } if *item == index));
+            let retired = has(&|record| matches!(record, Evidence::Retired { item } if *item == index));
+            plan.predecessor.as_ref().map(|der| (der.0.clone(), proven, retired))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_tail_is_dropped_and_a_changed_middle_is_found() {
+        let folder = std::env::temp_dir().join(format!("obnova-journal-{}", Primitives.fingerprint(&Primitives.octets::<8>())));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("a.journal");
+        let mut journal = Journal::open(&path).unwrap();
+        for item in 0..3 {
+            journal.append(Evidence::Submitted { item }).unwrap();
+        }
+        drop(journal);
+        let whole = std::fs::read(&path).unwrap();
+        for length in 0..=whole.len() {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let mut journal = Journal::open(&path).unwrap();
+            let known = journal.evidence().len();
+            assert!(known <= 3);
+            journal.append(Evidence::Confirmed { item: 9 }).unwrap();
+            drop(journal);
+            let again = Journal::read(&path).unwrap();
+            assert_eq!(again.len(), known + 1, "cut at {length}");
+            assert_eq!(again.last(), Some(&Evidence::Confirmed { item: 9 }));
+        }
+        let mut changed = whole.clone();
+        changed[40] ^= 1;
+        std::fs::write(&path, &changed).unwrap();
+        assert!(matches!(Journal::open(&path), Err(JournalError::Damaged(_, 1))));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,978 @@
+//! One journey: every certificate of a plan walks its own road, station by station; intent is journaled
+//! before anything irreversible, and after a crash every check runs again.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use obnova_crypto::{Primitives, Secret, SharedSecret};
+use obnova_keystore::{SharedStore, StoreSigner};
+use obnova_lifecycle::acceptance::{Expected, accept};
+use obnova_lifecycle::document::{CertificateName, Octets, RequestState, Succession, name};
+use obnova_lifecycle::port::{Clock, Pin, StoreInfo};
+use obnova_lifecycle::station::{
+    AcceptedAt, Found, FreshKey, Issued, Keyed, Proven, ProofOfUse, ReadBack, Requested, Station, Submitted,
+    challenge_message,
+};
+use obnova_pki::{Certificate, KeyKind, Kind, Name, Signer, cms};
+use obnova_remote::cmp::{CmpService, Credential, Outcome, Wish, prepare};
+use obnova_remote::{HttpClient, ObnovaAuthority, submit_succession};
+use serde::Serialize;
+
+use crate::account::{LoginOutcome, client, login, unbind};
+use crate::error::store_named;
+use crate::home::{AuthorityRecord, Invitation};
+use crate::inventory::Inventory;
+use crate::journal::{Evidence, ItemPlan, Journal};
+use crate::preflight::{check_middleware, issuers};
+use crate::{ClientError, Home, Preflight};
+
+/// Where PINs and passwords come from; asked once for each store and run.
+pub trait PinSource {
+    /// The PIN of a store.
+    ///
+    /// # Errors
+    ///
+    /// `pin-needed` when nobody can be asked.
+    fn pin(&self, store: &StoreInfo) -> Result<Pin, ClientError>;
+
+    /// Whether the person allowed the last try to be spent.
+    fn may_spend_last_try(&self) -> bool;
+}
+
+/// What a screen is told while a journey runs.
+pub trait Progress {
+    /// A certificate reached a station, and the journal knows it.
+    fn station(&mut self, item: usize, kind: &str, station: Station);
+
+    /// Something begins that takes long and must not be interrupted by unplugging.
+    fn slow(&mut self, item: usize, kind: &str, what: &'static str);
+}
+
+/// How far a run came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Flow {
+    /// Everything is done.
+    Done,
+    /// The authority needs time.
+    Waiting {
+        /// Seconds until asking again makes sense.
+        check_after: u64,
+        /// Why, as a code or in the authority's words.
+        reason: Option<String>,
+    },
+    /// At least one certificate was refused; the others are done.
+    Refused(String),
+}
+
+#[derive(Clone)]
+struct Came {
+    certificate: Vec<u8>,
+    others: Vec<Certificate>,
+    anchors: Vec<Vec<u8>>,
+    confirmed: bool,
+    id: i64,
+    nonce: Vec<u8>,
+}
+
+/// What the journal knows of one certificate.
+#[derive(Clone, Default)]
+struct Known {
+    before: Option<Vec<Vec<u8>>>,
+    key: Option<Vec<u8>>,
+    request: Option<(Vec<u8>, Vec<u8>)>,
+    submitted: bool,
+    came: Option<Came>,
+    confirmation: Option<Vec<u8>>,
+    confirmed: bool,
+    installed: bool,
+    proven: Option<Option<Vec<u8>>>,
+    registered: bool,
+    rehearsed: bool,
+    retired: bool,
+    refused: Option<String>,
+}
+
+fn fold(evidence: &[Evidence], count: usize) -> Vec<Known> {
+    let mut all = vec![Known::default(); count];
+    for record in evidence {
+        let item = match record {
+            Evidence::Planned { .. } => continue,
+            Evidence::KeyIntent { item, .. }
+            | Evidence::Keyed { item, .. }
+            | Evidence::Requested { item, .. }
+            | Evidence::SendIntent { item }
+            | Evidence::Submitted { item }
+            | Evidence::Issued { item, .. }
+            | Evidence::ConfirmIntent { item, .. }
+            | Evidence::Confirmed { item }
+            | Evidence::InstallIntent { item }
+            | Evidence::Installed { item }
+            | Evidence::Proven { item, .. }
+            | Evidence::Registered { item }
+            | Evidence::Rehearsed { item }
+            | Evidence::RetireIntent { item }
+            | Evidence::Retired { item }
+            | Evidence::Refused { item, .. } => *item,
+        };
+        let Some(known) = all.get_mut(item) else { continue };
+        match record {
+            Evidence::KeyIntent { before, .. } => known.before = Some(before.iter().map(|key| key.0.clone()).collect()),
+            Evidence::Keyed { public_key, .. } => known.key = Some(public_key.0.clone()),
+            Evidence::Requested { message, transaction, .. } => {
+                known.request = Some((message.0.clone(), transaction.0.clone()));
+            }
+            Evidence::Submitted { .. } => known.submitted = true,
+            Evidence::Issued { certificate, others, anchors, confirmed, id, nonce, .. } => {
+                known.came = Some(Came {
+                    certificate: certificate.0.clone(),
+                    others: others.iter().filter_map(|der| Certificate::from_der(&der.0).ok()).collect(),
+                    anchors: anchors.iter().map(|der| der.0.clone()).collect(),
+                    confirmed: *confirmed,
+                    id: *id,
+                    nonce: nonce.0.clone(),
+                });
+            }
+            Evidence::ConfirmIntent { message, .. } => known.confirmation = Some(message.0.clone()),
+            Evidence::Confirmed { .. } => known.confirmed = true,
+            Evidence::Installed { .. } => known.installed = true,
+            Evidence::Proven { statement, .. } => known.proven = Some(statement.as_ref().map(|s| s.0.clone())),
+            Evidence::Registered { .. } => known.registered = true,
+            Evidence::Rehearsed { .. } => known.rehearsed = true,
+            Evidence::Retired { .. } => known.retired = true,
+            Evidence::Refused { why, .. } => known.refused = Some(why.clone()),
+            _ => {}
+        }
+    }
+    all
+}
+
+impl Known {
+    fn station(&self) -> Station {
+        if self.retired {
+            Station::Retired
+        } else if self.rehearsed {
+            Station::Registered
+        } else if self.proven.is_some() {
+            Station::Proven
+        } else if self.installed {
+            Station::Installed
+        } else if self.confirmed {
+            Station::Confirmed
+        } else if self.came.is_some() {
+            Station::Issued
+        } else if self.submitted {
+            Station::Submitted
+        } else if self.request.is_some() {
+            Station::Requested
+        } else if self.key.is_some() {
+            Station::Keyed
+        } else {
+            Station::Found
+        }
+    }
+}
+
+/// One certificate of a journey, for screens.
+#[derive(Debug, Clone, Serialize)]
+pub struct ItemView {
+    /// `qualified` or `commercial`.
+    pub kind: String,
+    /// Name of the station.
+    pub station: String,
+    /// The successor, when it came: serial numbers and end.
+    pub successor: Option<crate::CertificateView>,
+    /// transactionID, hexadecimal.
+    pub receipt: Option<String>,
+    /// Why it was refused.
+    pub refused: Option<String>,
+    /// Whether the identity space took it.
+    pub registered: bool,
+}
+
+/// A journey, for screens.
+#[derive(Debug, Clone, Serialize)]
+pub struct JourneyView {
+    /// Name of its journal.
+    pub id: String,
+    /// The store.
+    pub store: String,
+    /// The authority.
+    pub authority: String,
+    /// Whether nothing is left to do.
+    pub finished: bool,
+    /// Its certificates.
+    pub items: Vec<ItemView>,
+}
+
+/// What an invitation gives: a reference, its secret, and the root that may be trusted.
+struct Invited {
+    reference: String,
+    secret: SharedSecret,
+    root_sha256: String,
+}
+
+impl Invited {
+    fn new(invitation: &Invitation) -> Self {
+        Self {
+            reference: invitation.reference.clone(),
+            secret: SharedSecret::new(&Secret::new(invitation.code.clone())),
+            root_sha256: invitation.root_sha256.clone(),
+        }
+    }
+}
+
+/// A journey that is under way.
+pub struct Journey<'a> {
+    home: &'a Home,
+    clock: &'a dyn Clock,
+    pin: &'a dyn PinSource,
+    journal: Journal,
+    path: PathBuf,
+    items: Vec<ItemPlan>,
+    roomy: bool,
+    identity: Option<(String, String)>,
+    store: SharedStore,
+    unlocked: bool,
+    authority: AuthorityRecord,
+    http: HttpClient,
+    invitation: Option<Invited>,
+    _lock: File,
+}
+
+struct Plan {
+    store: String,
+    authority: String,
+    items: Vec<ItemPlan>,
+    roomy: bool,
+    identity: Option<(String, String)>,
+    invitation: Option<String>,
+}
+
+fn plan_of(evidence: &[Evidence]) -> Option<Plan> {
+    match evidence.first()? {
+        Evidence::Planned { store, authority, invitation, items, roomy, identity } => Some(Plan {
+            store: store.clone(),
+            authority: authority.clone(),
+            items: items.clone(),
+            roomy: *roomy,
+            identity: identity.clone(),
+            invitation: invitation.clone(),
+        }),
+        _ => None,
+    }
+}
+
+fn key_kind(text: &str) -> Option<KeyKind> {
+    match text {
+        "P-256" => Some(KeyKind::P256),
+        "P-384" => Some(KeyKind::P384),
+        rsa => rsa.strip_prefix("RSA-")?.parse().ok().map(KeyKind::Rsa),
+    }
+}
+
+fn octets(bytes: &[u8]) -> Octets {
+    Octets(bytes.to_vec())
+}
+
+fn is_finished(items: &[ItemPlan], known: &[Known], identity: bool) -> bool {
+    items.iter().zip(known).all(|(item, known)| {
+        known.refused.is_some()
+            || match (item.predecessor.is_some(), item.kind == "commercial" && identity) {
+                (true, true) => known.retired,
+                (true, false) => known.retired,
+                (false, _) => known.proven.is_some(),
+            }
+    })
+}
+
+/// All journeys of a home, for screens, without opening a store.
+///
+/// # Errors
+///
+/// `journal-error`.
+pub(crate) fn views(home: &Home, clock: &dyn Clock) -> Result<Vec<JourneyView>, ClientError> {
+    let mut views = Vec::new();
+    for path in home.journals()? {
+        let evidence = Journal::read(&path)?;
+        // A journal that was cut before its first record has done nothing.
+        let Some(plan) = plan_of(&evidence) else { continue };
+        let known = fold(&evidence, plan.items.len());
+        views.push(JourneyView {
+            id: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            finished: is_finished(&plan.items, &known, plan.identity.is_some()),
+            items: plan
+                .items
+                .iter()
+                .zip(&known)
+                .map(|(item, known)| ItemView {
+                    kind: item.kind.clone(),
+                    station: known.station().name().to_owned(),
+                    successor: known
+                        .came
+                        .as_ref()
+                        .and_then(|came| Certificate::from_der(&came.certificate).ok())
+                        .map(|certificate| crate::CertificateView::of(&certificate, &plan.store, clock.now())),
+                    receipt: known.request.as_ref().map(|(_, id)| hex::encode(id)),
+                    refused: known.refused.clone(),
+                    registered: known.registered,
+                })
+                .collect(),
+            store: plan.store,
+            authority: plan.authority,
+        });
+    }
+    Ok(views)
+}
+
+impl JourneyView {
+    /// All journeys of a home.
+    ///
+    /// # Errors
+    ///
+    /// `journal-error`.
+    pub fn all(home: &Home, clock: &dyn Clock) -> Result<Vec<Self>, ClientError> {
+        views(home, clock)
+    }
+}
+
+impl<'a> Journey<'a> {
+    /// Begins the journey of a plan that passed its pre-flight.
+    ///
+    /// # Errors
+    ///
+    /// `renewal-open` when one of the certificates is on its way already; `store-busy`; `no-plan`.
+    pub fn begin(
+        home: &'a Home,
+        preflight: Preflight,
+        pin: &'a dyn PinSource,
+        clock: &'a dyn Clock,
+    ) -> Result<Self, ClientError> {
+        let planned = preflight.planned.ok_or_else(|| ClientError::new("no-plan", preflight.view.store.clone()))?;
+        Self::start(home, planned, preflight.store, preflight.authority, None, true, pin, clock)
+    }
+
+    /// Begins the journey to a first certificate, by an invitation.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journey::begin`]; `invitation-in-use` when it is on its way already: resume it.
+    pub fn enroll(
+        home: &'a Home,
+        inventory: &Inventory,
+        store: &str,
+        invitation: &Invitation,
+        key: Option<KeyKind>,
+        pin: &'a dyn PinSource,
+        clock: &'a dyn Clock,
+    ) -> Result<Self, ClientError> {
+        let open = inventory
+            .stores
+            .iter()
+            .find(|open| open.info.id.contains(store) || open.info.name == store)
+            .ok_or_else(|| ClientError::new("store-gone", store))?;
+        let record = AuthorityRecord {
+            name: invitation.authority.trim_start_matches("https://").to_owned(),
+            address: Some(invitation.authority.clone()),
+            cmp: format!("{}/.well-known/cmp", invitation.authority),
+            tls_sha256: Some(invitation.tls_sha256.clone()),
+            anchors: Vec::new(),
+        };
+        let http = HttpClient::new(&record.tls_trust(), None)?;
+        let directory = ObnovaAuthority { http: &http, address: &invitation.authority }.directory()?;
+        check_middleware(&open.info, directory.as_ref())?;
+        let key = key.or_else(|| open.info.key_kinds.first().copied());
+        let key = key.ok_or_else(|| ClientError::new("key-kind-unsupported", store))?;
+        let kind = if invitation.profile.starts_with("qualified") { "qualified" } else { "commercial" };
+        let planned = Evidence::Planned {
+            store: open.info.id.clone(),
+            authority: record.name.clone(),
+            invitation: Some(invitation.reference.clone()),
+            items: vec![ItemPlan {
+                kind: kind.to_owned(),
+                predecessor: None,
+                profile: None,
+                key: key.to_string(),
+            }],
+            roomy: true,
+            identity: None,
+        };
+        // The record without anchors only says where to go on; anchors come with the certificate.
+        let known = home.authorities()?.into_iter().find(|known| known.name == record.name);
+        let record = match known {
+            Some(known) => known,
+            None => {
+                home.remember(&record)?;
+                record
+            }
+        };
+        let invited = Some(Invited::new(invitation));
+        Self::start(home, planned, open.store.clone(), record, invited, false, pin, clock)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "private; both ways of beginning meet here")]
+    fn start(
+        home: &'a Home,
+        planned: Evidence,
+        store: SharedStore,
+        authority: AuthorityRecord,
+        invitation: Option<Invited>,
+        unlocked: bool,
+        pin: &'a dyn PinSource,
+        clock: &'a dyn Clock,
+    ) -> Result<Self, ClientError> {
+        let plan = plan_of(std::slice::from_ref(&planned)).ok_or_else(|| ClientError::new("no-plan", ""))?;
+        let lock = home.lock(&plan.store)?;
+        for path in home.journals()? {
+            let evidence = Journal::read(&path)?;
+            let Some(other) = plan_of(&evidence) else { continue };
+            let known = fold(&evidence, other.items.len());
+            let open = !is_finished(&other.items, &known, other.identity.is_some());
+            let same_invitation = plan.invitation.is_some() && plan.invitation == other.invitation;
+            let same_predecessor = other.items.iter().zip(&known).any(|(item, known)| {
+                item.predecessor.is_some()
+                    && known.refused.is_none()
+                    && plan.items.iter().any(|mine| mine.predecessor == item.predecessor)
+            });
+            // No second key for the same predecessor while one waits for its certificate.
+            if (open && same_predecessor) || (open && same_invitation) {
+                return Err(ClientError::new("renewal-open", path.file_stem().unwrap_or_default().to_string_lossy()));
+            }
+        }
+        let path = home.new_journal(clock.now());
+        let mut journal = Journal::open(&path)?;
+        journal.append(planned)?;
+        let http = HttpClient::new(&authority.tls_trust(), None)?;
+        Ok(Self {
+            home,
+            clock,
+            pin,
+            journal,
+            path,
+            items: plan.items,
+            roomy: plan.roomy,
+            identity: plan.identity,
+            store,
+            unlocked,
+            authority,
+            http,
+            invitation,
+            _lock: lock,
+        })
+    }
+
+    /// Takes up a journey where its journal left it.
+    ///
+    /// # Errors
+    ///
+    /// `store-gone`, `authority-unknown`, `invitation-needed`, `journal-error`.
+    pub fn resume(
+        home: &'a Home,
+        path: &Path,
+        inventory: &Inventory,
+        invitation: Option<&Invitation>,
+        pin: &'a dyn PinSource,
+        clock: &'a dyn Clock,
+    ) -> Result<Self, ClientError> {
+        let evidence = Journal::read(path)?;
+        let plan = plan_of(&evidence).ok_or_else(|| ClientError::new("no-plan", path.display()))?;
+        let lock = home.lock(&plan.store)?;
+        let stores: Vec<(String, SharedStore)> =
+            inventory.stores.iter().map(|open| (open.info.id.clone(), open.store.clone())).collect();
+        let store = store_named(&stores, &plan.store)?;
+        let authority = home
+            .authorities()?
+            .into_iter()
+            .find(|record| record.name == plan.authority)
+            .ok_or_else(|| ClientError::new("authority-unknown", &plan.authority))?;
+        let invitation = match (&plan.invitation, invitation) {
+            (None, _) => None,
+            (Some(reference), Some(given)) if *reference == given.reference => Some(Invited::new(given)),
+            (Some(reference), _) => return Err(ClientError::new("invitation-needed", reference)),
+        };
+        let http = HttpClient::new(&authority.tls_trust(), None)?;
+        Ok(Self {
+            home,
+            clock,
+            pin,
+            journal: Journal::open(path)?,
+            path: path.to_owned(),
+            items: plan.items,
+            roomy: plan.roomy,
+            identity: plan.identity,
+            store,
+            unlocked: false,
+            authority,
+            http,
+            invitation,
+            _lock: lock,
+        })
+    }
+
+    /// Name of the journal.
+    pub fn id(&self) -> String {
+        self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    fn known(&self, item: usize) -> Known {
+        fold(self.journal.evidence(), self.items.len()).swap_remove(item)
+    }
+
+    fn unlock(&mut self) -> Result<(), ClientError> {
+        if !self.unlocked {
+            let info = self.store.lock().info()?;
+            let pin = self.pin.pin(&info)?;
+            self.store.lock().unlock(&pin, self.pin.may_spend_last_try())?;
+            self.unlocked = true;
+        }
+        Ok(())
+    }
+
+    fn predecessor(&self, item: usize) -> Result<Option<Certificate>, ClientError> {
+        self.items[item]
+            .predecessor
+            .as_ref()
+            .map(|der| Certificate::from_der(&der.0).map_err(|error| ClientError::new("journal-error", error)))
+            .transpose()
+    }
+
+    /// Walks as far as it can.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`]; everything reached so far is in the journal, and the same call goes on from there.
+    pub fn run(&mut self, progress: &mut dyn Progress) -> Result<Flow, ClientError> {
+        let mut waiting = None;
+        let mut refused = None;
+        for item in 0..self.items.len() {
+            match self.obtain(item, progress)? {
+                Reached::Proven(_) => {}
+                Reached::Waiting { check_after, reason } => {
+                    waiting = Some(Flow::Waiting { check_after, reason });
+                    // Where only one pair fits, the next key is not made before this one is safe.
+                    if !self.roomy {
+                        break;
+                    }
+                }
+                Reached::Refused(why) => refused = Some(Flow::Refused(why)),
+            }
+        }
+        for item in 0..self.items.len() {
+            let known = self.known(item);
+            if known.proven.is_some() && known.refused.is_none() && !known.retired && self.items[item].predecessor.is_some() {
+                self.hand_over(item, progress)?;
+            }
+        }
+        Ok(waiting.or(refused).unwrap_or(Flow::Done))
+    }
+
+    /// From `Found` to `Proven`.
+    fn obtain(&mut self, item: usize, progress: &mut dyn Progress) -> Result<Reached, ClientError> {
+        let kind = self.items[item].kind.clone();
+        let known = self.known(item);
+        if let Some(why) = known.refused {
+            return Ok(Reached::Refused(why));
+        }
+        if known.submitted
+            && known.came.is_none()
+            && let Some(waiting) = self.still_waiting(&known)?
+        {
+            return Ok(waiting);
+        }
+        self.unlock()?;
+        let found = Found { predecessor: self.predecessor(item)? };
+        progress.station(item, &kind, Station::Found);
+        let keyed = self.make_key(item, found, progress)?;
+        progress.station(item, &kind, Station::Keyed);
+        let requested = self.make_request(item, keyed)?;
+        progress.station(item, &kind, Station::Requested);
+        let submitted = match self.submit(item, requested)? {
+            Sent::Submitted(submitted) => submitted,
+            Sent::Refused(why) => return Ok(Reached::Refused(why)),
+        };
+        progress.station(item, &kind, Station::Submitted);
+        let issued = match self.collect(item, submitted)? {
+            Collected::Issued(issued) => issued,
+            Collected::Waiting { check_after, reason } => return Ok(Reached::Waiting { check_after, reason }),
+            Collected::Refused(why) => return Ok(Reached::Refused(why)),
+        };
+        progress.station(item, &kind, Station::Issued);
+        let accepted = match self.accept(item, issued)? {
+            Ok(accepted) => accepted,
+            Err(why) => return Ok(Reached::Refused(why)),
+        };
+        progress.station(item, &kind, Station::Accepted);
+        self.confirm(item, &accepted)?;
+        let confirmed = accepted.confirmed();
+        progress.station(item, &kind, Station::Confirmed);
+        if !self.known(item).installed {
+            progress.slow(item, &kind, "installing");
+            self.journal.append(Evidence::InstallIntent { item })?;
+            self.store.lock().install(confirmed.certificate())?;
+        }
+        let (certificates, keys) = {
+            let mut store = self.store.lock();
+            (store.certificates()?, store.keys()?)
+        };
+        let read_back = ReadBack::check(confirmed.certificate(), &certificates, &keys)
+            .ok_or_else(|| ClientError::new("not-stored", confirmed.certificate().serial()))?;
+        if !self.known(item).installed {
+            self.journal.append(Evidence::Installed { item })?;
+        }
+        let installed = confirmed.installed(read_back);
+        progress.station(item, &kind, Station::Installed);
+        let challenge: [u8; 32] = Primitives.octets();
+        let signer = StoreSigner::new(self.store.clone(), installed.certificate().public_key())?;
+        let signature = signer.sign(&challenge_message(&challenge))?;
+        let proof =
+            ProofOfUse::check(installed.certificate(), &challenge, &signature, self.clock.now(), &Primitives)
+                .map_err(|error| ClientError::new("proof-failed", error))?;
+        let proven = installed.proven(proof);
+        if self.known(item).proven.is_none() {
+            let statement = self.statement(item, &proven)?;
+            self.journal.append(Evidence::Proven { item, statement: statement.map(Octets) })?;
+        }
+        progress.station(item, &kind, Station::Proven);
+        Ok(Reached::Proven(Box::new(proven)))
+    }
+
+    /// Asks by the receipt, without the token; `None` when it is time to use the token.
+    fn still_waiting(&self, known: &Known) -> Result<Option<Reached>, ClientError> {
+        let (Some(address), Some((_, transaction))) = (&self.authority.address, &known.request) else { return Ok(None) };
+        let authority = ObnovaAuthority { http: &self.http, address };
+        let Some(directory) = authority.directory()? else { return Ok(None) };
+        let status = authority.status(&directory, transaction)?;
+        Ok((status.state == RequestState::Waiting).then(|| Reached::Waiting {
+            check_after: 60,
+            reason: status.reason.map(|reason| reason.code().to_owned()),
+        }))
+    }
+
+    fn make_key(&mut self, item: usize, found: Found, progress: &mut dyn Progress) -> Result<Keyed, ClientError> {
+        let known = self.known(item);
+        let before = match known.before {
+            Some(before) => before,
+            None => {
+                let before = self.store.lock().keys()?;
+                let noted = before.iter().map(|key| octets(key)).collect();
+                self.journal.append(Evidence::KeyIntent { item, before: noted })?;
+                before
+            }
+        };
+        let key = match known.key {
+            Some(key) => key,
+            None => {
+                // A crash may have come between the making of the key and the note about it: then it is there.
+                let now = self.store.lock().keys()?;
+                let claimed: Vec<Vec<u8>> = (0..self.items.len()).filter_map(|other| self.known(other).key).collect();
+                let orphan = now.into_iter().find(|key| !before.contains(key) && !claimed.contains(key));
+                let key = match orphan {
+                    Some(key) => key,
+                    None => {
+                        let plan = &self.items[item];
+                        let wanted = key_kind(&plan.key).ok_or_else(|| ClientError::new("journal-error", &plan.key))?;
+                        progress.slow(item, &plan.kind, "making-key");
+                        self.store.lock().generate(wanted, &format!("obnova {}", plan.kind))?
+                    }
+                };
+                self.journal.append(Evidence::Keyed { item, public_key: octets(&key) })?;
+                key
+            }
+        };
+        let after = self.store.lock().keys()?;
+        let fresh = FreshKey::check(&before, &after, &key)
+            .map_err(|error| ClientError::new("new-key-lost", format!("{error:?}")))?;
+        Ok(found.keyed(fresh))
+    }
+
+    fn old_signer(&self, item: usize) -> Result<Option<(StoreSigner, Certificate)>, ClientError> {
+        match self.predecessor(item)? {
+            None => Ok(None),
+            Some(certificate) => {
+                let signer = StoreSigner::new(self.store.clone(), certificate.public_key())?;
+                Ok(Some((signer, certificate)))
+            }
+        }
+    }
+
+    fn with_credential<T>(
+        &self,
+        item: usize,
+        work: impl FnOnce(&Credential<'_>) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        match (self.old_signer(item)?, &self.invitation) {
+            (Some((signer, certificate)), _) => work(&Credential::Holder(&signer, &certificate)),
+            (None, Some(invited)) => work(&Credential::Invited(&invited.reference, &invited.secret)),
+            (None, None) => Err(ClientError::new("invitation-needed", self.id())),
+        }
+    }
+
+    fn service<'b>(&'b self, anchors: &'b [Certificate]) -> CmpService<'b> {
+        CmpService { http: &self.http, address: &self.authority.cmp, anchors }
+    }
+
+    fn make_request(&mut self, item: usize, keyed: Keyed) -> Result<Requested, ClientError> {
+        if let Some((message, _)) = self.known(item).request {
+            return Ok(keyed.requested(message));
+        }
+        let signer = StoreSigner::new(self.store.clone(), keyed.key.public_key())?;
+        let predecessor = keyed.found.predecessor.clone();
+        // A first certificate names nobody: the office knows whom it invited.
+        let nobody = Name::from_attributes(&[(obnova_pki::oid::COMMON_NAME, "invited")])
+            .map_err(|error| ClientError::new("signing-failed", error))?;
+        let wish = Wish {
+            subject: predecessor.as_ref().map_or(&nobody, Certificate::subject),
+            predecessor: predecessor.as_ref(),
+            profile: self.items[item].profile.as_deref(),
+            implicit_confirm: false,
+        };
+        let now = self.clock.now();
+        let prepared = self.with_credential(item, |credential| Ok(prepare(&wish, &signer, credential, now)?))?;
+        self.journal.append(Evidence::Requested {
+            item,
+            message: octets(&prepared.message),
+            transaction: octets(&prepared.transaction_id),
+        })?;
+        Ok(keyed.requested(prepared.message))
+    }
+
+    fn refuse(&mut self, item: usize, why: String) -> Result<String, ClientError> {
+        self.journal.append(Evidence::Refused { item, why: why.clone() })?;
+        Ok(why)
+    }
+
+    fn note_outcome(&mut self, item: usize, outcome: Outcome) -> Result<Option<Collected>, ClientError> {
+        match outcome {
+            Outcome::Issued { certificate, others, anchors, confirmed, id, nonce } => {
+                self.journal.append(Evidence::Issued {
+                    item,
+                    certificate: Octets(certificate),
+                    others: others.iter().map(|certificate| octets(certificate.der())).collect(),
+                    anchors: anchors.into_iter().map(Octets).collect(),
+                    confirmed,
+                    id,
+                    nonce: Octets(nonce),
+                })?;
+                Ok(None)
+            }
+            Outcome::Waiting { check_after, reason } => Ok(Some(Collected::Waiting { check_after, reason })),
+            Outcome::Refused(why) => Ok(Some(Collected::Refused(self.refuse(item, why)?))),
+        }
+    }
+
+    fn submit(&mut self, item: usize, requested: Requested) -> Result<Sent, ClientError> {
+        let known = self.known(item);
+        let transaction = known.request.map(|(_, id)| id).unwrap_or_default();
+        if !known.submitted {
+            self.journal.append(Evidence::SendIntent { item })?;
+            let anchors = self.authority.anchor_certificates()?;
+            let now = self.clock.now();
+            let outcome = self.with_credential(item, |credential| {
+                Ok(self.service(&anchors).submit(&requested.message, credential, now)?)
+            })?;
+            self.journal.append(Evidence::Submitted { item })?;
+            if let Some(Collected::Refused(why)) = self.note_outcome(item, outcome)? {
+                return Ok(Sent::Refused(why));
+            }
+        }
+        Ok(Sent::Submitted(requested.submitted(transaction)))
+    }
+
+    fn collect(&mut self, item: usize, submitted: Submitted) -> Result<Collected, ClientError> {
+        if self.known(item).came.is_none() {
+            let anchors = self.authority.anchor_certificates()?;
+            let now = self.clock.now();
+            let recipient = self.predecessor(item)?.map_or_else(Name::empty, |old| old.issuer().clone());
+            let outcome = self.with_credential(item, |credential| {
+                Ok(self.service(&anchors).poll(&submitted.receipt, 0, &recipient, credential, now)?)
+            })?;
+            if let Some(other) = self.note_outcome(item, outcome)? {
+                return Ok(other);
+            }
+        }
+        let came = self.known(item).came.ok_or_else(|| ClientError::new("journal-error", "issued"))?;
+        Ok(Collected::Issued(submitted.issued(came.certificate)))
+    }
+
+    /// Checks the certificate; one that fails is refused towards the authority as well.
+    fn accept(&mut self, item: usize, issued: Issued) -> Result<Result<AcceptedAt, String>, ClientError> {
+        let known = self.known(item);
+        let came = known.came.ok_or_else(|| ClientError::new("journal-error", "issued"))?;
+        let mut anchors = self.authority.anchor_certificates()?;
+        if anchors.is_empty() {
+            anchors = self.first_trust(&came)?;
+        }
+        let expected = Expected {
+            public_key: issued.submitted.requested.keyed.key.public_key().to_vec(),
+            subject: issued.submitted.requested.keyed.found.predecessor.as_ref().map(|old| old.subject().clone()),
+            kind: Some(if self.items[item].kind == "qualified" { Kind::Qualified } else { Kind::Commercial }),
+        };
+        let mut others = came.others.clone();
+        if let Some(address) = &self.authority.address
+            && let Ok(directory) = (ObnovaAuthority { http: &self.http, address }).directory()
+        {
+            others.extend(issuers(directory.as_ref()));
+        }
+        match accept(&issued.bytes, &expected, &others, &anchors, self.clock.now(), &Primitives) {
+            Ok(accepted) => Ok(Ok(issued.accepted(accepted))),
+            // A clock that is wrong by a day must not throw a good certificate away.
+            Err(refusal) if refusal.code() == "certificate-not-valid-now" => {
+                Err(ClientError::new("certificate-not-valid-now", refusal))
+            }
+            Err(refusal) => {
+                let words = format!("{}: {refusal}", refusal.code());
+                if let Ok(certificate) = Certificate::from_der(&came.certificate)
+                    && !came.confirmed
+                {
+                    let transaction = issued.submitted.receipt.clone();
+                    let now = self.clock.now();
+                    let message = self.with_credential(item, |credential| {
+                        let answered = (came.id, came.nonce.as_slice());
+                        Ok(CmpService::prepare_confirmation(&certificate, answered, &transaction, Some(&words), credential, now)?)
+                    })?;
+                    self.with_credential(item, |credential| {
+                        Ok(self.service(&anchors).confirm(&message, credential, now)?)
+                    })?;
+                }
+                Ok(Err(self.refuse(item, words)?))
+            }
+        }
+    }
+
+    /// The anchor of a first certificate: only the root that the invitation's pin names, and only under its
+    /// secret. It is remembered for the next time.
+    fn first_trust(&mut self, came: &Came) -> Result<Vec<Certificate>, ClientError> {
+        let invited = self.invitation.as_ref().ok_or_else(|| ClientError::new("no-anchor", &self.authority.name))?;
+        let pinned = came
+            .anchors
+            .iter()
+            .find(|der| Primitives.fingerprint(der).eq_ignore_ascii_case(&invited.root_sha256))
+            .ok_or_else(|| ClientError::new("root-differs", &invited.root_sha256))?;
+        let root = Certificate::from_der(pinned).map_err(|error| ClientError::new("root-differs", error))?;
+        self.authority.anchors.push(octets(root.der()));
+        self.home.remember(&self.authority)?;
+        Ok(vec![root])
+    }
+
+    fn confirm(&mut self, item: usize, accepted: &AcceptedAt) -> Result<(), ClientError> {
+        let known = self.known(item);
+        if known.confirmed {
+            return Ok(());
+        }
+        let came = known.came.ok_or_else(|| ClientError::new("journal-error", "issued"))?;
+        if !came.confirmed {
+            let now = self.clock.now();
+            let message = match known.confirmation {
+                Some(message) => message,
+                None => {
+                    let transaction = accepted.issued.submitted.receipt.clone();
+                    let certificate = accepted.accepted.certificate().clone();
+                    let message = self.with_credential(item, |credential| {
+                        let answered = (came.id, came.nonce.as_slice());
+                        Ok(CmpService::prepare_confirmation(&certificate, answered, &transaction, None, credential, now)?)
+                    })?;
+                    self.journal.append(Evidence::ConfirmIntent { item, message: octets(&message) })?;
+                    message
+                }
+            };
+            let anchors = self.authority.anchor_certificates()?;
+            self.with_credential(item, |credential| Ok(self.service(&anchors).confirm(&message, credential, now)?))?;
+        }
+        self.journal.append(Evidence::Confirmed { item })?;
+        Ok(())
+    }
+
+    /// The succession statement for the identity space, signed while both keys exist.
+    fn statement(&self, item: usize, proven: &Proven) -> Result<Option<Vec<u8>>, ClientError> {
+        let (Some((audience, _)), Some((old_key, old))) = (&self.identity, self.old_signer(item)?) else {
+            return Ok(None);
+        };
+        if self.items[item].kind != "commercial" {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        let successor = proven.certificate();
+        let statement = Succession {
+            document: name::SUCCESSION.to_owned(),
+            id: hex::encode(Primitives.octets::<16>()),
+            audience: audience.clone(),
+            at: now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs(),
+            predecessor: CertificateName::of(&old),
+            successor: CertificateName::of(successor),
+            successor_sha256: Primitives.fingerprint(successor.der()),
+        };
+        let document = serde_json::to_vec(&statement).map_err(|error| ClientError::new("signing-failed", error))?;
+        let new_key = StoreSigner::new(self.store.clone(), successor.public_key())?;
+        let others = self.known(item).came.map(|came| came.others).unwrap_or_default();
+        Ok(Some(cms::sign(&document, &[(&old_key, &old), (&new_key, successor)], &others, now, &Primitives)?))
+    }
+
+    /// From `Proven` to `Retired`: registration with the old login, rehearsal with the new one, farewell to the old.
+    fn hand_over(&mut self, item: usize, progress: &mut dyn Progress) -> Result<(), ClientError> {
+        let kind = self.items[item].kind.clone();
+        let known = self.known(item);
+        let came = known.came.clone().ok_or_else(|| ClientError::new("journal-error", "issued"))?;
+        let successor =
+            Certificate::from_der(&came.certificate).map_err(|error| ClientError::new("journal-error", error))?;
+        let Some((old_key, old)) = self.old_signer(item)? else { return Ok(()) };
+        self.unlock()?;
+        let registers = kind == "commercial";
+        if let (Some((_, address)), true) = (self.identity.clone(), registers) {
+            let trust = self.authority.tls_trust();
+            if !known.registered {
+                let statement = known
+                    .proven
+                    .clone()
+                    .flatten()
+                    .ok_or_else(|| ClientError::new("journal-error", "statement"))?;
+                // The old certificate opens the account: this is the moment for which it was kept.
+                let http = client(&trust, &old, old_key)?;
+                match login(&http, &address)? {
+                    LoginOutcome::Opened { .. } => {}
+                    LoginOutcome::Explained(code) => return Err(ClientError::new("login-failed", code)),
+                }
+                submit_succession(&self.http, &address, statement)
+                    .map_err(|error| ClientError::new("identity-refused", error))?;
+                self.journal.append(Evidence::Registered { item })?;
+            }
+            let signer = StoreSigner::new(self.store.clone(), successor.public_key())?;
+            let http = client(&trust, &successor, signer)?;
+            if !known.rehearsed {
+                match login(&http, &address)? {
+                    LoginOutcome::Opened { .. } => self.journal.append(Evidence::Rehearsed { item })?,
+                    LoginOutcome::Explained(code) => return Err(ClientError::new("rehearsal-failed", code)),
+                }
+            }
+            progress.station(item, &kind, Station::Registered);
+            self.journal.append(Evidence::RetireIntent { item })?;
+            unbind(&http, &address, &old)?;
+        } else {
+            if !known.rehearsed {
+                // A certificate that nobody must be told about is registered as soon as it is proven.
+                self.journal.append(Evidence::Rehearsed { item })?;
+            }
+            progress.station(item, &kind, Station::Registered);
+            self.journal.append(Evidence::RetireIntent { item })?;
+        }
+        self.home.archive(&old)?;
+        self.journal.append(Evidence::Retired { item })?;
+        progress.station(item, &kind, Station::Retired);
+        Ok(())
+    }
+}
+
+enum Reached {
+    Proven(#[allow(dead_code, reason = "the proof is what this variant stands for")] Box<Proven>),
+    Waiting { check_after: u64, reason: Option<String> },
+    Refused(String),
+}
+
+enum Sent {
+    Submitted(Submitted),
+    Refused(String),
+}
+
+enum Collected {
+    Issued(Issued),
+    Waiting { check_after: u64, reason: Option<String> },
+    Refused(String),
+}

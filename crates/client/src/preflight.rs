@@ -1,0 +1,337 @@
+//! Pre-flight of the whole plan, before the first key is made: certificates, device, middleware, the
+//! authority's verdict, the account's login.
+
+use std::time::Duration;
+
+use obnova_crypto::Primitives;
+use obnova_keystore::{SharedStore, StoreSigner};
+use obnova_lifecycle::document::{CertificateName, Directory, VerdictQuestion, name};
+use obnova_lifecycle::issuance::Verdict;
+use obnova_lifecycle::plan::{self, Answer, Login, Plan, Presence, Room, Situation};
+use obnova_lifecycle::port::{Clock, StoreInfo, StoreKind};
+use obnova_lifecycle::successor::Successor;
+use obnova_pki::chain::Chain;
+use obnova_pki::{Certificate, KeyKind, Kind, cms};
+use obnova_remote::{HttpClient, ObnovaAuthority};
+use serde::Serialize;
+
+use crate::account::{LoginOutcome, client, login};
+use crate::home::AuthorityRecord;
+use crate::inventory::{Inventory, kind_name};
+use crate::journal::{Evidence, ItemPlan};
+use crate::journey::PinSource;
+use crate::{CertificateView, ClientError, Home};
+
+/// Window for renewal where no directory gives one.
+const DEFAULT_WINDOW_DAYS: u32 = 60;
+
+/// What the person asked for.
+#[derive(Debug, Clone, Default)]
+pub struct RenewOptions {
+    /// Only this certificate: kind, or serial number in either notation. `None` means all that are due.
+    pub only: Option<String>,
+    /// Kind of the new keys; `None` lets the device's ability decide.
+    pub key: Option<KeyKind>,
+    /// Renew also outside the window.
+    pub early: bool,
+}
+
+/// One certificate of the plan.
+#[derive(Debug, Clone, Serialize)]
+pub struct ItemPreview {
+    /// The certificate to be renewed.
+    pub certificate: CertificateView,
+    /// `issue`, or the code of why it waits or is refused.
+    pub verdict: String,
+}
+
+/// The plan as screens show it.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanView {
+    /// The store.
+    pub store: String,
+    /// Its name for people.
+    pub store_name: String,
+    /// The authority.
+    pub authority: String,
+    /// Certificates, in the order in which they are renewed.
+    pub items: Vec<ItemPreview>,
+    /// Steps, by their names.
+    pub steps: Vec<String>,
+    /// Who else must act, with the code of why.
+    pub must_act: Vec<(String, String)>,
+    /// What opens the account today: `old-certificate`, `new-certificate`, `none`, or `no-account`.
+    pub login: String,
+}
+
+/// A plan that passed, with what it needs to begin.
+pub struct Preflight {
+    /// For screens.
+    pub view: PlanView,
+    pub(crate) planned: Option<Evidence>,
+    pub(crate) store: SharedStore,
+    pub(crate) authority: AuthorityRecord,
+}
+
+/// The authority whose anchors lead to a certificate.
+pub(crate) fn authority_of<'a>(
+    records: &'a [AuthorityRecord],
+    certificate: &Certificate,
+    others: &[Certificate],
+    clock: &dyn Clock,
+) -> Option<&'a AuthorityRecord> {
+    // An expired certificate belongs to its authority as well: its own last moment is what counts.
+    let at = clock.now().min(certificate.not_after());
+    records.iter().find(|record| {
+        record
+            .anchor_certificates()
+            .is_ok_and(|anchors| Chain::check(certificate, others, &anchors, at, &Primitives).is_ok())
+    })
+}
+
+/// Issuers that a directory offers for building paths.
+pub(crate) fn issuers(directory: Option<&Directory>) -> Vec<Certificate> {
+    directory
+        .iter()
+        .flat_map(|directory| &directory.issuers)
+        .filter_map(|der| Certificate::from_der(&der.0).ok())
+        .collect()
+}
+
+/// Refuses middleware that is older than the authority's directory says (the guide's error 622, before a key exists).
+pub(crate) fn check_middleware(info: &StoreInfo, directory: Option<&Directory>) -> Result<(), ClientError> {
+    let StoreKind::Token { model, library_version, .. } = &info.kind else { return Ok(()) };
+    for oldest in directory.iter().flat_map(|directory| &directory.oldest_middleware) {
+        if model.starts_with(&oldest.model) && !oldest.is_satisfied_by(library_version) {
+            let detail = format!("{model}: {library_version} < {} ({})", oldest.version, oldest.download);
+            return Err(ClientError::new("middleware-old", detail));
+        }
+    }
+    Ok(())
+}
+
+fn presence(certificate: Option<&Certificate>, window: Duration, early: bool, clock: &dyn Clock) -> Presence {
+    let Some(certificate) = certificate else { return Presence::Absent };
+    if !certificate.is_valid_at(clock.now()) {
+        return Presence::Expired;
+    }
+    match Successor::check(certificate, false, None, (!early).then_some(window), clock.now()) {
+        Ok(_) => Presence::Expiring,
+        Err(_) => Presence::Valid,
+    }
+}
+
+fn profile(certificate: &Certificate) -> &'static str {
+    match certificate.kind() {
+        Kind::Qualified if certificate.claims_qualified_device() => "qualified-device",
+        Kind::Qualified => "qualified",
+        _ => "commercial",
+    }
+}
+
+fn ask_verdict(
+    authority: &ObnovaAuthority<'_>,
+    directory: &Directory,
+    certificate: &Certificate,
+    store: &SharedStore,
+    clock: &dyn Clock,
+) -> Result<Verdict, ClientError> {
+    let question = VerdictQuestion {
+        document: name::VERDICT_QUESTION.to_owned(),
+        at: clock.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs(),
+        predecessor: CertificateName::of(certificate),
+        profile: profile(certificate).to_owned(),
+    };
+    let document = serde_json::to_vec(&question).map_err(|error| ClientError::new("file-error", error))?;
+    let signer = StoreSigner::new(store.clone(), certificate.public_key())?;
+    let signed = cms::sign(&document, &[(&signer, certificate)], &[], clock.now(), &Primitives)?;
+    Ok(authority.verdict(directory, signed)?.verdict)
+}
+
+/// The newest certificate of a kind in one store.
+fn newest(certificates: &[Certificate], kind: Kind) -> Option<&Certificate> {
+    certificates
+        .iter()
+        .filter(|certificate| certificate.kind() == kind)
+        .max_by_key(|certificate| certificate.not_after())
+}
+
+fn is_meant(certificate: &Certificate, only: Option<&str>) -> bool {
+    only.is_none_or(|text| {
+        text == kind_name(certificate.kind())
+            || obnova_pki::Serial::candidates(text).is_ok_and(|all| all.contains(certificate.serial()))
+    })
+}
+
+impl Preflight {
+    /// Looks at everything that the plan depends on. The PIN is asked for once.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`] when something stands in the way that is no matter of the plan: no certificate, no key,
+    /// a wrong PIN, an authority that does not answer, old middleware.
+    pub fn renew(
+        home: &Home,
+        inventory: &Inventory,
+        options: &RenewOptions,
+        pin: &dyn PinSource,
+        clock: &dyn Clock,
+    ) -> Result<Self, ClientError> {
+        let records = home.authorities()?;
+        if records.is_empty() {
+            return Err(ClientError::new("no-authority", home.folder().display()));
+        }
+        let mut failure = ClientError::new("nothing-to-renew", options.only.as_deref().unwrap_or("all"));
+        for open in &inventory.stores {
+            if open.info.kind == StoreKind::File {
+                open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+            }
+            let certificates = match open.store.lock().certificates() {
+                Ok(certificates) => certificates,
+                Err(error) => {
+                    failure = error.into();
+                    continue;
+                }
+            };
+            let mine: Vec<Certificate> =
+                certificates.iter().filter(|c| c.kind() != Kind::Authority && is_meant(c, options.only.as_deref())).cloned().collect();
+            if mine.is_empty() {
+                continue;
+            }
+            return Self::of_store(open.info.clone(), open.store.clone(), &mine, &records, options, pin, clock);
+        }
+        Err(failure)
+    }
+
+    fn of_store(
+        info: StoreInfo,
+        store: SharedStore,
+        mine: &[Certificate],
+        records: &[AuthorityRecord],
+        options: &RenewOptions,
+        pin: &dyn PinSource,
+        clock: &dyn Clock,
+    ) -> Result<Self, ClientError> {
+        // The path may need issuers that only the directory has, so each authority is asked in turn.
+        let mut chosen = None;
+        for record in records {
+            let http = HttpClient::new(&record.tls_trust(), None)?;
+            let directory = match &record.address {
+                Some(address) => ObnovaAuthority { http: &http, address }.directory()?,
+                None => None,
+            };
+            let others: Vec<Certificate> = issuers(directory.as_ref()).into_iter().chain(mine.iter().cloned()).collect();
+            if mine.iter().any(|c| authority_of(std::slice::from_ref(record), c, &others, clock).is_some()) {
+                chosen = Some((record, http, directory));
+                break;
+            }
+        }
+        let (record, http, directory) =
+            chosen.ok_or_else(|| ClientError::new("authority-unknown", mine[0].issuer().common_name()))?;
+        check_middleware(&info, directory.as_ref())?;
+        if info.kind != StoreKind::File {
+            store.lock().unlock(&pin.pin(&info)?, pin.may_spend_last_try())?;
+        }
+        let keys = store.lock().keys()?;
+        let days = directory.as_ref().map_or(DEFAULT_WINDOW_DAYS, |directory| directory.renewal_window_days);
+        let window = Duration::from_secs(u64::from(days) * 86_400);
+        let (qualified, commercial) = (newest(mine, Kind::Qualified), newest(mine, Kind::Commercial));
+        let situation_of = |certificate| presence(certificate, window, options.early, clock);
+        let mut items = Vec::new();
+        let mut plans = Vec::new();
+        let mut answer = Answer::Issue;
+        for certificate in [qualified, commercial].into_iter().flatten() {
+            if situation_of(Some(certificate)) != Presence::Expiring {
+                continue;
+            }
+            if !keys.iter().any(|key| key == certificate.public_key()) {
+                return Err(ClientError::new("key-missing", certificate.serial()));
+            }
+            let verdict = match (&directory, &record.address) {
+                (Some(directory), Some(address)) => {
+                    let authority = ObnovaAuthority { http: &http, address };
+                    ask_verdict(&authority, directory, certificate, &store, clock)?
+                }
+                _ => Verdict::Issue,
+            };
+            let code = match verdict {
+                Verdict::Issue => "issue",
+                Verdict::Wait(reason) => {
+                    answer = if answer == Answer::Refuse { answer } else { Answer::Wait };
+                    reason.code()
+                }
+                Verdict::Refuse(reason) => {
+                    answer = Answer::Refuse;
+                    reason.code()
+                }
+            };
+            let view = CertificateView::of(certificate, &info.id, clock.now());
+            items.push(ItemPreview { certificate: view, verdict: code.to_owned() });
+            let key = options.key.or_else(|| info.key_kinds.first().copied());
+            let key = key.filter(|kind| info.key_kinds.contains(kind)).ok_or_else(|| {
+                ClientError::new("key-kind-unsupported", options.key.map_or_else(String::new, |kind| kind.to_string()))
+            })?;
+            plans.push(ItemPlan {
+                kind: kind_name(certificate.kind()).to_owned(),
+                predecessor: Some(obnova_lifecycle::document::Octets(certificate.der().to_vec())),
+                profile: directory.is_some().then(|| profile(certificate).to_owned()),
+                key: key.to_string(),
+            });
+        }
+        let identity = directory.as_ref().and_then(|directory| directory.identity.clone());
+        let opened = match (&identity, commercial) {
+            (Some(identity), Some(certificate)) if situation_of(Some(certificate)) == Presence::Expiring => {
+                let signer = StoreSigner::new(store.clone(), certificate.public_key())?;
+                let http = client(&record.tls_trust(), certificate, signer)?;
+                Some(login(&http, &identity.login)?)
+            }
+            _ => None,
+        };
+        let (login, login_name) = match opened {
+            Some(LoginOutcome::Opened { .. }) => (Login::OldCertificate, "old-certificate"),
+            Some(LoginOutcome::Explained(_)) => (Login::None, "none"),
+            // Without an identity space there is no account to lock anybody out of.
+            None => (Login::NewCertificate, "no-account"),
+        };
+        let situation = Situation {
+            // A device that does not say is believed until it refuses; then the certificate waits in the journal.
+            room: match info.free {
+                Some(free) if free < 2_000 => Room::None,
+                Some(free) if free < 8_000 => Room::OnePair,
+                _ => Room::TwoPairs,
+            },
+            qualified: situation_of(qualified),
+            commercial: situation_of(commercial),
+            login,
+            device_certified: true,
+            answer,
+        };
+        let Plan { steps, must_act } = plan::plan(&situation);
+        let view = PlanView {
+            store: info.id.clone(),
+            store_name: info.name.clone(),
+            authority: record.name.clone(),
+            items,
+            steps: steps.iter().map(|step| format!("{step:?}")).collect(),
+            must_act: must_act
+                .iter()
+                .map(|must| {
+                    let who = serde_json::to_value(must.who).ok().and_then(|v| v.as_str().map(str::to_owned));
+                    (who.unwrap_or_default(), must.why.to_owned())
+                })
+                .collect(),
+            login: login_name.to_owned(),
+        };
+        let planned = (!steps.is_empty() && !plans.is_empty()).then(|| Evidence::Planned {
+            store: info.id.clone(),
+            authority: record.name.clone(),
+            invitation: None,
+            items: plans,
+            roomy: situation.room == Room::TwoPairs,
+            identity: identity
+                .filter(|_| login != Login::None)
+                .map(|identity| (identity.audience, identity.login)),
+        });
+        Ok(Self { view, planned, store, authority: record.clone() })
+    }
+}
