@@ -1,1 +1,9 @@
-//! To be written.
+//! Parts for tests and the demonstration: a whole world made of the real programs, on loopback.
+
+mod mail;
+mod postgres;
+mod world;
+
+pub use mail::MailSink;
+pub use postgres::Postgres;
+pub use world::{Engine, Office, Store, World, WorldOptions, softhsm_module};

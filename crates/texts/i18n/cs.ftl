@@ -1,0 +1,218 @@
+# České texty. Každý klíč stojí i v en.ftl; porovnává je test.
+
+error = Chyba
+yes-no = a/N
+done = Hotovo.
+ask-pin = PIN nebo heslo úložiště „{ $store }“:
+ask-retire = Odstranit z úložiště certifikát { $serial } i s klíčem? Veřejná část se nejprve archivuje, klíč bude nenávratně pryč.
+days-left = { $days ->
+    [one] za { $days } den
+    [few] za { $days } dny
+    [many] za { $days } dne
+   *[other] za { $days } dní
+}
+expired = prošlý
+serial-number = Sériové číslo
+issuer = Vydavatel
+holder = Držitel
+validity = Platnost
+key = Klíč
+store = Úložiště
+claims-device = Uvádí, že jeho klíč je v kvalifikovaném prostředku.
+kind-qualified = Kvalifikovaný
+kind-commercial = Komerční
+kind-authority = Autorita
+
+station-found = dosavadní certifikát nalezen a ověřen
+station-keyed = nový klíč vytvořen
+station-requested = žádost podepsána
+station-submitted = žádost odeslána
+station-issued = certifikát vydán
+station-accepted = certifikát zkontrolován
+station-confirmed = převzetí potvrzeno autoritě
+station-installed = nainstalován ke svému klíči
+station-proven = vyzkoušen podpisem
+station-registered = účet jej zná, přihlášení vyzkoušeno
+station-retired = dosavadní certifikát vyřazen a archivován
+slow-making-key = Vytváří se klíč. Může to trvat minuty; zařízení neodpojujte.
+slow-installing = Zapisuje se do úložiště; zařízení neodpojujte.
+
+plan-title = Plán pro „{ $store }“ u { $authority }:
+waiting = Čeká se na autoritu: { $why }. Od vás není nic potřeba; pokračuje „obnova resume“.
+nothing-open = Nic neprobíhá.
+journey-open = probíhá
+journey-finished = dokončeno
+registered-in-account = Zaregistrován v účtu.
+login-works = Přihlášení funguje; účet { $account }.
+proven = Klíč podepisuje a certifikát podpis ověřuje: { $serial }.
+retired-to = Odstraněno. Veřejná část je v { $archive }.
+doctor-good = v pořádku
+doctor-bad = CHYBA
+doctor-home = složka
+doctor-store = úložiště
+doctor-stores = úložiště
+doctor-authority = autorita
+doctor-journey = obnova
+
+reason-issue = bude vydán
+reason-no-contract = nejste na žádné smlouvě; napravit to může pověřená osoba vaší organizace
+reason-debt = faktura je přes 30 dní po splatnosti; napravit to může pověřená osoba vaší organizace
+reason-cash = smlouva je hotovostní a nic není předplaceno; napravit to může pověřená osoba
+reason-three-years-contract = smlouva nedovoluje tři roky; povolit to může pověřená osoba
+reason-three-years-applicant = nemáte povoleny tři roky; povolit to může pověřená osoba
+reason-data-changed = změnily se vaše údaje; posoudí je pracovník autority
+reason-approval = žádost schvaluje pracovník autority
+reason-device-ended = prostředek už není certifikován; je potřeba nový
+reason-by-clerk = pracovník autority žádost zamítl
+reason-predecessor-expired = dosavadní certifikát už neplatí
+reason-predecessor-revoked = dosavadní certifikát byl zneplatněn
+reason-too-early = období obnovy ještě nezačalo
+reason-unknown-predecessor = autorita tento certifikát nezná
+
+who-holder = Vy
+who-authorised-person = Pověřená osoba vaší organizace
+who-local-administrator = Váš lokální administrátor
+who-authority = Autorita
+who-nobody = Nikdo
+must-act-qualified-expired = kvalifikovaný certifikát prošel; musí se znovu vydat prvotní
+must-act-commercial-expired = komerční certifikát prošel; musí se znovu vydat prvotní
+must-act-login-expired = účet otevírá jen prošlý certifikát; nový je nutné přiřadit ručně
+must-act-device-ended = prostředek už není certifikován; pořiďte nový
+must-act-authority-refuses = autorita by žádost odmítla; důvod je výše
+must-act-no-room-and-no-login = na zařízení není místo a do účtu se nelze přihlásit; přidejte nový certifikát do účtu ručně
+must-act-no-room = na zařízení není místo a nic z něj nesmí pryč
+must-act-no-login = do účtu se nelze přihlásit; přidejte nový certifikát do účtu ručně
+
+error-other = Stalo se něco nečekaného. Nic se neztratilo; spusťte „obnova doctor“ a výpis pošlete podpoře.
+error-pin-needed = Je potřeba PIN nebo heslo. Spusťte příkaz v terminálu, nebo použijte --pin-stdin či --pin-file.
+error-pin-incorrect = PIN nebo heslo není správné. Zkusilo se jednou a samo se znovu nezkusí; spusťte příkaz znovu.
+error-pin-incorrect-last-try = PIN není správný a zbývá poslední pokus. Než spustíte příkaz znovu s --last-try, buďte si jisti.
+error-pin-locked = PIN je zablokován. Odblokujte jej pomocí PUK v programu zařízení, nebo požádejte podporu; potom „obnova resume“.
+error-pin-last-try = Zbývá poslední pokus o PIN, proto nebyl použit. Jste-li si jisti, spusťte příkaz znovu s --last-try.
+error-store-gone = Token není připojen. Připojte jej (tentýž) a spusťte „obnova resume“; nic se neztratilo.
+error-store-full = Na zařízení není místo (chyba 621 z návodu). Certifikát máme v bezpečí: uvolněte místo příkazem „obnova retire“ a „obnova resume“ jej nainstaluje bez nové žádosti.
+error-store-busy = S tímto zařízením teď pracuje jiná obnova. Počkejte, až skončí.
+error-key-missing = Klíč tohoto certifikátu tu není. Připojte zařízení, na kterém je.
+error-not-our-key = Certifikát patří ke klíči, který tu není, proto nebyl zapsán.
+error-not-stored = Zařízení zápis potvrdilo, ale certifikát na něm není: nejspíš je plné (chyba 621). Certifikát máme v bezpečí: uvolněte místo a spusťte „obnova resume“.
+error-key-kind-unsupported = Zařízení takový klíč vytvořit neumí. Zvolte jiný pomocí --key.
+error-module-error = Modul zařízení ohlásil chybu. Odpojte a znovu připojte zařízení a spusťte „obnova resume“; nic se neztratilo.
+error-module-missing = Modul zařízení se nepodařilo načíst. Zkontrolujte cestu v obnova.toml, nebo nainstalujte ovladače zařízení.
+error-file-error = Soubor nelze číst nebo zapsat. Zkontrolujte disk a práva a spusťte „obnova resume“; dříve zapsané je celé.
+error-journal-error = Deník obnovy nelze zapsat nebo přečíst, proto se dál nic nestalo. Zkontrolujte disk (není plný?) a spusťte „obnova resume“.
+error-settings-wrong = Soubor obnova.toml nelze přečíst. Opravte uvedený řádek.
+error-no-store = Není známo žádné úložiště. Uveďte modul PKCS#11 nebo soubor PKCS#12 v obnova.toml ([[store]]), nebo použijte --module či --file.
+error-no-authority = Zatím není známa žádná autorita. Použijte pozvánku, nebo zadejte --cmp a --anchor.
+error-authority-unknown = Tento certifikát nevydala žádná ze známých autorit. Zadejte její adresu a kotvu důvěry pomocí --cmp a --anchor.
+error-authority-record-damaged = Záznam o autoritě nelze přečíst. Použijte znovu pozvánku, nebo zadejte --cmp a --anchor.
+error-authority-unreachable = Autorita neodpovídá. Nic se neztratilo: spusťte „obnova resume“ později; odešle se tatáž žádost.
+error-connection-not-trusted = Spojení není důvěryhodné, proto se nic neodeslalo. Zkontrolujte hodiny počítače a zeptejte se autority, zda se nezměnil její certifikát.
+error-authority-http-error = Autorita odpověděla chybou. Spusťte „obnova resume“ později; nic se neztratilo.
+error-authority-answer-malformed = Odpovědi autority nelze věřit nebo ji nelze přečíst, proto nebyla použita. Spusťte „obnova resume“ později; pokud se to opakuje, pošlete tento řádek autoritě.
+error-authority-refused = Autorita žádost odmítla. Důvod je níže; dosavadní certifikát dál funguje.
+error-address-wrong = Adresa není adresou http ani https.
+error-signing-failed = Klíč nepodepsal. Odpojte a znovu připojte zařízení a spusťte „obnova resume“.
+error-nothing-to-renew = Takový certifikát tu není. Co tu je, ukáže „obnova list“.
+error-nothing-due = Zatím není co obnovovat. Data ukáže „obnova list“; --early obnoví i před začátkem období obnovy.
+error-nobody-made-a-key = Žádný klíč nevznikl, protože plán za tohoto stavu nelze dokončit. Kdo musí jednat, je uvedeno výše.
+error-renewal-open = Obnova tohoto certifikátu už probíhá. Pokračuje „obnova resume“; druhý klíč se nikdy nevytvoří.
+error-no-plan = Není v čem pokračovat.
+error-middleware-old = Ovladače zařízení jsou starší, než se kterými autorita pracuje (chyba 622 z návodu). Žádný klíč nevznikl. Nainstalujte níže uvedenou verzi a spusťte příkaz znovu.
+error-new-key-lost = Nový klíč už na zařízení není. Znovu se s ním nic neodeslalo; obraťte se na podporu.
+error-proof-failed = Klíč podepsal, ale certifikát podpis neověřuje: nepatří k sobě. Dosavadní certifikát dál funguje; pošlete tento řádek podpoře.
+error-certificate-not-valid-now = Podle hodin tohoto počítače certifikát neplatí. Hodiny jdou nejspíš špatně: nastavte je a spusťte „obnova resume“. Certifikát je uschován.
+error-no-anchor = Autorita neposlala kořen, kterému by šlo věřit.
+error-root-differs = Kořen autority není ten z pozvánky, proto se ničemu nevěřilo. Požádejte o novou pozvánku.
+error-invitation-needed = Tato cesta začala pozvánkou. Zadejte ji znovu pomocí --invitation.
+error-invitation-wrong = Pozvánku nelze přečíst.
+error-certificate-not-found = Takový certifikát v úložištích není. Co tu je, ukáže „obnova list“.
+error-serial-wrong = Toto není sériové číslo. Lze zadat desítkové i šestnáctkové číslice, s oddělovači i bez nich.
+error-choose-certificate = Řekněte, který certifikát: sériové číslo, druh, nebo --all.
+error-login-failed = Přihlášení tímto certifikátem nefunguje; proč, říká níže identitní prostor.
+error-rehearsal-failed = Přihlášení novým certifikátem zatím nefunguje, proto byl dosavadní ponechán. Spusťte „obnova resume“ později, nebo požádejte lokálního administrátora.
+error-identity-refused = Identitní prostor to odmítl. Jeho slova jsou níže; dosavadní přihlášení dál funguje.
+error-no-identity = Tato autorita neuvádí žádný identitní prostor.
+error-not-agreed = Nic se nestalo, protože to nikdo nepotvrdil. Odpovězte ano, nebo použijte --yes.
+error-stays-no-successor = Musí zůstat: platí a nemá vyzkoušeného následníka. Nejprve jej obnovte; druhou cestou je zneplatnění.
+error-stays-not-registered = Musí zůstat: následný certifikát ještě není všude zaregistrován. Nejprve spusťte „obnova resume“.
+error-stays-login = Musí zůstat: stále slouží k přihlášení.
+error-stays-decrypts = Musí zůstat: jeho klíč může být potřeba ke čtení starší pošty. Souhlasíte-li se ztrátou, použijte --lose-old-mail.
+error-anchor-wrong = Kotvu důvěry nelze přečíst jako certifikát.
+error-tls-pin-needed = Pro adresu https zadejte --tls-sha256, otisk SHA-256 kořene jejího certifikátu TLS.
+
+login-failed = Přihlášení se nepodařilo
+login-no-certificate = Nebyl předložen žádný certifikát. Připojte token, otevřete stránku znovu a zvolte svůj komerční certifikát.
+login-expired = Tento certifikát už neplatí, proto účet neotevře. Požádejte lokálního administrátora o přiřazení nového.
+login-not-yet-valid = Tento certifikát ještě neplatí. Zkontrolujte hodiny.
+login-untrusted = Tento certifikát vydala autorita, která se zde nepřijímá.
+login-wrong-kind = Toto je kvalifikovaný certifikát; slouží k podpisům. Přihlaste se komerčním.
+login-revoked = Tento certifikát byl zneplatněn. Přihlaste se jiným, nebo požádejte lokálního administrátora.
+login-unknown = Tento certifikát nezná žádný účet. Přidejte jej, dokud se přihlásíte dosavadním, nebo požádejte lokálního administrátora.
+login-status-unknown = Nepodařilo se zjistit, zda certifikát nebyl zneplatněn. Zkuste to za několik minut.
+identity-refused = Neprovedeno
+identity-account-exists = Takový účet už existuje.
+identity-account-unknown = Takový účet neexistuje.
+identity-serial-wrong = Toto není sériové číslo.
+identity-issuer-unknown = Toto jméno nemá žádný přijímaný vydavatel, nebo jich je víc.
+identity-bound-elsewhere = Tento certifikát patří k jinému účtu.
+identity-bound-already = Tento certifikát už v účtu je.
+identity-last-login = Odstranil by se poslední certifikát, kterým se prokazatelně lze přihlásit, proto zůstává.
+identity-this-login = Tímto certifikátem jste právě přihlášeni; odstraňte jej po přihlášení druhým.
+identity-not-bound = Tento certifikát tu v žádném účtu není.
+identity-other-site = Požadavek přišel z cizí stránky a nebyl proveden.
+identity-not-logged-in = Nejprve se přihlaste certifikátem.
+identity-statement-malformed = Prohlášení nelze přečíst.
+identity-statement-other-audience = Prohlášení je určeno jinému identitnímu prostoru.
+identity-statement-old = Prohlášení je příliš staré, nebo z budoucnosti. Zkontrolujte hodiny.
+identity-statement-signers = Prohlášení nepodepsaly oba certifikáty téže osoby.
+identity-statement-certificate = Jeden z obou certifikátů se zde nepřihlásí.
+logged-in-as = Přihlášen:
+account-of = Účet { $login }
+account-certificates = Certifikáty, které tento účet otevírají
+added = Přidán
+added-administrator = administrátorem
+added-typed = vámi opsán
+added-statement = podepsaným prohlášením
+state = Stav
+binding-current = jste jím přihlášeni
+binding-proven = přihlášení jím už proběhlo
+binding-never-used = ještě se jím nikdo nepřihlásil
+add-successor = Přidat certifikát podle čísla
+add = Přidat
+
+mail-issued-subject = Váš certifikát byl vydán
+mail-issued-body =
+    Dobrý den, { $name },
+
+    váš certifikát ({ $kind }) byl vydán.
+    Sériové číslo: { $decimal } (0x{ $hexadecimal })
+
+    Program obnova jej převezme sám. Pokud neběží, spusťte „obnova resume“.
+mail-refused-subject = Vaše žádost o certifikát byla zamítnuta
+mail-refused-body =
+    Dobrý den, { $name },
+
+    vaše žádost { $number } byla zamítnuta.
+    Důvod: { $why }
+
+    Dosavadní certifikát dál funguje. Obraťte se prosím na pověřenou osobu organizace { $organisation }.
+mail-expiring-subject = Vašemu certifikátu brzy skončí platnost
+mail-expiring-body =
+    Dobrý den, { $name },
+
+    vašemu certifikátu ({ $kind }, 0x{ $hexadecimal }) skončí platnost za { $days ->
+        [one] { $days } den
+        [few] { $days } dny
+        [many] { $days } dne
+       *[other] { $days } dní
+    }.
+
+    Spusťte prosím „obnova renew --all“. Trvá to několik minut a nic se nemůže ztratit.
+mail-bound-subject = K vašemu účtu byl přidán certifikát
+mail-bound-body =
+    Dobrý den, { $name },
+
+    účet { $account } nyní otevírá tento certifikát:
+    sériové číslo { $decimal } (0x{ $hexadecimal })
+
+    Pokud jste to nebyli vy, ihned to oznamte lokálnímu administrátorovi.

@@ -1,0 +1,214 @@
+# English texts. Every key stands in cs.ftl as well; a test compares them.
+
+error = Error
+yes-no = y/N
+done = Done.
+ask-pin = PIN or password of "{ $store }":
+ask-retire = Remove the certificate { $serial } with its key from the store? The public part is archived first, the key is gone for ever.
+days-left = { $days ->
+    [one] in { $days } day
+   *[other] in { $days } days
+}
+expired = has ended
+serial-number = Serial number
+issuer = Issuer
+holder = Holder
+validity = Valid
+key = Key
+store = Store
+claims-device = Says that its key lives on a qualified device.
+kind-qualified = Qualified
+kind-commercial = Commercial
+kind-authority = Authority
+
+station-found = old certificate found and checked
+station-keyed = new key made
+station-requested = request signed
+station-submitted = request sent
+station-issued = certificate issued
+station-accepted = certificate checked
+station-confirmed = confirmed to the authority
+station-installed = installed beside its key
+station-proven = tested by a signature
+station-registered = known to the account, login rehearsed
+station-retired = old certificate out of use, archived
+slow-making-key = Making the key. This can take minutes; do not unplug the device.
+slow-installing = Writing to the store; do not unplug the device.
+
+plan-title = Plan for "{ $store }" at { $authority }:
+waiting = Waiting for the authority: { $why }. Nothing more is needed from you; "obnova resume" goes on.
+nothing-open = Nothing is under way.
+journey-open = under way
+journey-finished = finished
+registered-in-account = Registered in the account.
+login-works = The login works; account { $account }.
+proven = The key signs and the certificate verifies it: { $serial }.
+retired-to = Removed. The public part is in { $archive }.
+doctor-good = good
+doctor-bad = BAD
+doctor-home = folder
+doctor-store = store
+doctor-stores = stores
+doctor-authority = authority
+doctor-journey = renewal
+
+reason-issue = will be issued
+reason-no-contract = you stand on no contract; your organisation's authorised person can mend it
+reason-debt = an invoice is unpaid for more than 30 days; your organisation's authorised person can mend it
+reason-cash = the contract is paid in cash and nothing is prepaid; your authorised person can mend it
+reason-three-years-contract = the contract does not allow three years; your authorised person can allow it
+reason-three-years-applicant = you are not allowed three years; your authorised person can allow it
+reason-data-changed = your data changed; a clerk of the authority looks at it
+reason-approval = a clerk of the authority approves it
+reason-device-ended = the device is not certified any more; a new device is needed
+reason-by-clerk = a clerk of the authority refused it
+reason-predecessor-expired = the old certificate has ended
+reason-predecessor-revoked = the old certificate was revoked
+reason-too-early = the renewal window is not open yet
+reason-unknown-predecessor = the authority does not know this certificate
+
+who-holder = You
+who-authorised-person = Your organisation's authorised person
+who-local-administrator = Your local administrator
+who-authority = The authority
+who-nobody = Nobody
+must-act-qualified-expired = the qualified certificate has ended; a first certificate must be issued anew
+must-act-commercial-expired = the commercial certificate has ended; a first certificate must be issued anew
+must-act-login-expired = the account can be opened only by the ended certificate; bind a new one by hand
+must-act-device-ended = the device is not certified any more; get a new one
+must-act-authority-refuses = the authority would refuse the request; see the reason above
+must-act-no-room-and-no-login = there is no room on the device and no login to the account; add the new certificate to the account by hand
+must-act-no-room = there is no room on the device and nothing on it may go
+must-act-no-login = no login to the account works; add the new certificate to the account by hand
+
+error-other = Something unexpected happened. Nothing was lost; run "obnova doctor" and send its output to your help desk.
+error-pin-needed = The PIN or password is needed. Run it in a terminal, or give --pin-stdin or --pin-file.
+error-pin-incorrect = The PIN or password is wrong. It was tried once and will not be tried again by itself; run the command again.
+error-pin-incorrect-last-try = The PIN is wrong and one try is left. Be sure of it before you run the command again with --last-try.
+error-pin-locked = The PIN is blocked. Unblock it with the PUK in the device's own program, or ask your help desk; then "obnova resume".
+error-pin-last-try = One PIN try is left, so it was not spent. If you are sure of the PIN, run the command again with --last-try.
+error-store-gone = The token is not here. Plug it in (the same one) and run "obnova resume"; nothing was lost.
+error-store-full = There is no room on the device (the guide's error 621). The certificate is safe with us: make room with "obnova retire", then "obnova resume" installs it without a new request.
+error-store-busy = Another obnova works with this device now. Wait for it to finish.
+error-key-missing = The key of this certificate is not here. Plug in the device that holds it.
+error-not-our-key = The certificate belongs to a key that is not here, so it was not written.
+error-not-stored = The device said yes, but the certificate is not on it: it is probably full (error 621). The certificate is safe with us: make room, then "obnova resume".
+error-key-kind-unsupported = The device cannot make this kind of key. Choose another with --key.
+error-module-error = The device's module answered with an error. Plug the device out and in, then "obnova resume"; nothing was lost.
+error-module-missing = The module of the device could not be loaded. Check its path in obnova.toml, or install the device's middleware.
+error-file-error = A file could not be read or written. Check the disk and its rights, then run "obnova resume"; what was written before is whole.
+error-journal-error = The journal of the renewal could not be written or read, so nothing more was done. Check the disk (is it full?), then run "obnova resume".
+error-settings-wrong = obnova.toml cannot be read. Mend the line that is named.
+error-no-store = No store is known. Name a PKCS#11 module or a PKCS#12 file in obnova.toml ([[store]]), or give --module or --file.
+error-no-authority = No authority is known yet. Enrol by an invitation, or give --cmp and --anchor.
+error-authority-unknown = None of the known authorities issued this certificate. Give its address and trust anchor with --cmp and --anchor.
+error-authority-record-damaged = The record of an authority cannot be read. Enrol again, or give --cmp and --anchor.
+error-authority-unreachable = The authority does not answer. Nothing was lost: run "obnova resume" later; the same request is sent again.
+error-connection-not-trusted = The connection is not trusted, so nothing was sent. Check the clock of this computer, then ask the authority whether its certificate changed.
+error-authority-http-error = The authority answered with an error. Run "obnova resume" later; nothing was lost.
+error-authority-answer-malformed = The authority's answer cannot be believed or read, so it was not used. Run "obnova resume" later; if it happens again, send this line to the authority.
+error-authority-refused = The authority refused. The reason is below; your old certificate still works.
+error-address-wrong = The address is not an http or https address.
+error-signing-failed = The key did not sign. Plug the device out and in, then "obnova resume".
+error-nothing-to-renew = No certificate of that kind is here. "obnova list" shows what there is.
+error-nothing-due = Nothing is due for renewal yet. "obnova list" shows the dates; --early renews before the window opens.
+error-nobody-made-a-key = No key was made, because the plan cannot be finished as things stand. Who must act is said above.
+error-renewal-open = This certificate is on its way already. "obnova resume" goes on with it; a second key is never made.
+error-no-plan = There is nothing to go on with.
+error-middleware-old = The device's middleware is older than the authority works with (the guide's error 622). No key was made. Install the version named below, then run the command again.
+error-new-key-lost = The new key is not on the device any more. Nothing was sent with it by us again; ask your help desk.
+error-proof-failed = The key signed, but the certificate does not verify it: they do not belong together. The old certificate still works; send this line to your help desk.
+error-certificate-not-valid-now = The certificate is not valid at this computer's time. The clock is probably wrong: set it, then "obnova resume". The certificate is kept.
+error-no-anchor = The authority sent no root that could be trusted.
+error-root-differs = The authority's root is not the one of the invitation, so nothing was trusted. Ask the office for a new invitation.
+error-invitation-needed = This journey began with an invitation. Give it again with --invitation.
+error-invitation-wrong = The invitation cannot be read.
+error-certificate-not-found = There is no such certificate in the stores. "obnova list" shows what there is.
+error-serial-wrong = This is not a serial number. Decimal and hexadecimal digits are taken, with or without separators.
+error-choose-certificate = Say which certificate: a serial number, a kind, or --all.
+error-login-failed = The login with this certificate does not work; the identity space says why below.
+error-rehearsal-failed = The login with the new certificate does not work yet, so the old one was kept. Run "obnova resume" later, or ask your local administrator.
+error-identity-refused = The identity space refused. Its words are below; the old login still works.
+error-no-identity = This authority names no identity space.
+error-not-agreed = Nothing was done, because nobody agreed. Answer yes, or give --yes.
+error-stays-no-successor = It must stay: it is valid and has no tested successor. Renew it first; revocation is the other way.
+error-stays-not-registered = It must stay: its successor is not registered everywhere yet. Run "obnova resume" first.
+error-stays-login = It must stay: it is still a login.
+error-stays-decrypts = It must stay: its key may be needed to read older mail. If you agree to lose that, give --lose-old-mail.
+error-anchor-wrong = The trust anchor cannot be read as a certificate.
+error-tls-pin-needed = For an https address give --tls-sha256, the SHA-256 of the root of its TLS certificate.
+
+login-failed = The login did not succeed
+login-no-certificate = No certificate was shown. Plug in your token and open the page again, then choose your commercial certificate.
+login-expired = This certificate has ended, so it does not open the account. Ask your local administrator to bind a new one.
+login-not-yet-valid = This certificate is not valid yet. Check the clock.
+login-untrusted = This certificate was issued by an authority that is not accepted here.
+login-wrong-kind = This is a qualified certificate; it is for signatures. Log in with the commercial one.
+login-revoked = This certificate was revoked. Log in with another, or ask your local administrator.
+login-unknown = No account knows this certificate. Add it while you are logged in with the old one, or ask your local administrator.
+login-status-unknown = It could not be found out whether the certificate was revoked. Try again in a few minutes.
+identity-refused = Not done
+identity-account-exists = There is such an account already.
+identity-account-unknown = There is no such account.
+identity-serial-wrong = This is not a serial number.
+identity-issuer-unknown = No accepted issuer has this name, or more than one has.
+identity-bound-elsewhere = This certificate belongs to another account.
+identity-bound-already = This certificate is in the account already.
+identity-last-login = This would remove the last certificate that is known to log in, so it stays.
+identity-this-login = You are logged in with this certificate; log in with the other one to remove it.
+identity-not-bound = This certificate is in no account here.
+identity-other-site = The request came from another site and was not done.
+identity-not-logged-in = Log in with a certificate first.
+identity-statement-malformed = The statement cannot be read.
+identity-statement-other-audience = The statement is meant for another identity space.
+identity-statement-old = The statement is too old, or from the future. Check the clock.
+identity-statement-signers = The statement is not signed by both certificates of the same person.
+identity-statement-certificate = One of the two certificates does not log in here.
+logged-in-as = Logged in:
+account-of = Account { $login }
+account-certificates = Certificates that open this account
+added = Added
+added-administrator = by an administrator
+added-typed = typed by you
+added-statement = by a signed statement
+state = State
+binding-current = you are logged in with it
+binding-proven = has logged in before
+binding-never-used = has never logged in
+add-successor = Add a certificate by its number
+add = Add
+
+mail-issued-subject = Your certificate was issued
+mail-issued-body =
+    Dear { $name },
+
+    your certificate ({ $kind }) was issued.
+    Serial number: { $decimal } (0x{ $hexadecimal })
+
+    obnova takes it over by itself. If it is not running, start "obnova resume".
+mail-refused-subject = Your request for a certificate was refused
+mail-refused-body =
+    Dear { $name },
+
+    your request { $number } was refused.
+    Reason: { $why }
+
+    Your old certificate still works. Please turn to the authorised person of { $organisation }.
+mail-expiring-subject = Your certificate ends soon
+mail-expiring-body =
+    Dear { $name },
+
+    your certificate ({ $kind }, 0x{ $hexadecimal }) ends in { $days ->
+        [one] { $days } day
+       *[other] { $days } days
+    }.
+
+    Please start "obnova renew --all". It takes a few minutes and nothing can be lost.
+mail-bound-subject = A certificate was added to your account
+mail-bound-body =
+    Dear { $name },
+
+    this certificate now opens the account { $account }:
+    serial number { $decimal } (0x{ $hexadecimal })
+
+    If it was not you, tell your local administrator at once.

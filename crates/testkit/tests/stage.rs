@@ -1,0 +1,50 @@
+//! What every story needs: the programs, a folder, and skips that are said aloud.
+
+use std::path::PathBuf;
+
+use obnova_testkit::{Engine, Store, World, WorldOptions, softhsm_module};
+
+/// Folder of the built programs: where this test itself was built.
+pub(crate) fn programs() -> PathBuf {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    if path.ends_with("deps") {
+        path.pop();
+    }
+    assert!(
+        path.join("obnova-server").exists() && path.join("obnova").exists(),
+        "build the programs first: cargo build"
+    );
+    path
+}
+
+/// Says aloud that a story is skipped; in CI nothing may be skipped.
+pub(crate) fn skip(what: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{what} is missing, and in CI nothing is skipped");
+    eprintln!("SKIPPED: {what} is not installed");
+}
+
+/// Whether stories on SoftHSM can be played.
+pub(crate) fn has_softhsm() -> bool {
+    let has = softhsm_module().is_some();
+    if !has {
+        skip("SoftHSM");
+    }
+    has
+}
+
+/// A furnished world in a temporary folder.
+pub(crate) fn world(store: Store, engine: Engine) -> (World, tempfile::TempDir) {
+    let folder = tempfile::Builder::new().prefix("obnova-test").tempdir().unwrap();
+    let options = WorldOptions {
+        programs: programs(),
+        folder: folder.path().to_owned(),
+        store,
+        engine,
+        issuer_key: "p256",
+        speak: false,
+    };
+    let mut world = World::new(options).unwrap();
+    world.furnish().unwrap();
+    (world, folder)
+}
