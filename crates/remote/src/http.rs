@@ -138,7 +138,8 @@ impl Url {
 type Sender = SendRequest<Full<Bytes>>;
 
 struct Inner {
-    runtime: tokio::runtime::Runtime,
+    /// Only taken when the client goes.
+    runtime: Option<tokio::runtime::Runtime>,
     open: HashMap<String, Sender>,
     requests: u64,
 }
@@ -162,7 +163,7 @@ impl HttpClient {
             .map_err(|error| RemoteError::Unreachable(error.to_string()))?;
         Ok(Self {
             config: config(trust, key)?,
-            inner: Mutex::new(Inner { runtime, open: HashMap::new(), requests: 0 }),
+            inner: Mutex::new(Inner { runtime: Some(runtime), open: HashMap::new(), requests: 0 }),
         })
     }
 
@@ -194,6 +195,7 @@ impl HttpClient {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let Inner { runtime, open, requests } = &mut *inner;
         *requests += 1;
+        let runtime = runtime.as_ref().ok_or_else(|| RemoteError::Unreachable("the client is closing".to_owned()))?;
         runtime.block_on(async {
             let work = self.exchange(open, &url, method, kind, Bytes::from(body));
             tokio::time::timeout(PATIENCE, work)
@@ -249,6 +251,16 @@ impl HttpClient {
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
         tokio::spawn(connection);
         Ok(sender)
+    }
+}
+
+impl Drop for HttpClient {
+    fn drop(&mut self) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        // A runtime that is dropped inside another one panics; this way it ends by itself.
+        if let Some(runtime) = inner.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
