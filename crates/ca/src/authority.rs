@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use obnova_crypto::{Primitives, Secret, SealingKey, SoftwareKey};
+use obnova_crypto::{Primitives, SealingKey, Secret, SoftwareKey};
 use obnova_lifecycle::port::Clock;
 use obnova_pki::certificate::key_identifier;
 use obnova_pki::{Certificate, Digest, Signer, Verifier};
@@ -69,8 +69,8 @@ impl Authority {
         for id in ISSUERS {
             let certificate = read_certificate(folder, id)?;
             let key = read_key(folder, id, passphrase)?;
-            let key_identifier = key_identifier(key.public_key(), &Primitives)
-                .map_err(|error| ServeError::new(id, error))?;
+            let key_identifier =
+                key_identifier(key.public_key(), &Primitives).map_err(|error| ServeError::new(id, error))?;
             issuers.insert(id, Issuer { id, certificate, key, key_identifier });
         }
         let reply_key = read_key(folder, "reply", passphrase)?;

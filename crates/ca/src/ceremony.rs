@@ -61,8 +61,7 @@ fn make(
         algorithm: issuer.key.algorithm(),
         published_at,
     };
-    let house_certificate =
-        House { kind, subject, hosts, public_key: key.public_key(), serial: fresh_serial(), term };
+    let house_certificate = House { kind, subject, hosts, public_key: key.public_key(), serial: fresh_serial(), term };
     let tbs = house(&house_certificate, &side, now, &Primitives).and_then(|tbs| tbs.to_der()).map_err(wrong)?;
     sign(&tbs, issuer.key).map_err(|error| ServeError::new(subject, error))
 }
@@ -147,8 +146,7 @@ pub fn initialise(folder: &Path, options: &CeremonyOptions, passphrase: &Secret)
     let service_name = name(options, "obnova Service Root")?;
     let service_key = generate(KeyKind::P256)?;
     let self_issuer = Issuer { key: &service_key, certificate: None, id: "service" };
-    let service =
-        make(HouseKind::Root, &service_name, &[], &service_key, &self_issuer, years(10), base, now)?;
+    let service = make(HouseKind::Root, &service_name, &[], &service_key, &self_issuer, years(10), base, now)?;
     write_key(folder, "service", &service_key, passphrase)?;
     write_certificate(folder, "service", &service)?;
     write_key(folder, "root", &root_key, passphrase)?;
@@ -174,17 +172,8 @@ pub fn tls_identity(
     let issuer = Issuer { key: &service_key, certificate: Some(&service), id: "service" };
     // Browsers and rustls look at the real time, also where a demonstration sets the clock back.
     let now = SystemTime::now();
-    let certificate = make(
-        HouseKind::Tls,
-        &subject,
-        hosts,
-        &key,
-        &issuer,
-        Duration::from_secs(397 * DAY),
-        "http://localhost",
-        now,
-    )?;
+    let certificate =
+        make(HouseKind::Tls, &subject, hosts, &key, &issuer, Duration::from_secs(397 * DAY), "http://localhost", now)?;
     let chain = vec![certificate.der().to_vec(), service.der().to_vec()];
     Ok((chain, obnova_crypto::Zeroizing::new(key.pkcs8().to_vec())))
 }
-

@@ -92,9 +92,10 @@ pub(crate) fn obstacle(obstacle: Obstacle) -> Reason {
 /// The first attribute in which two names differ.
 fn difference(old: &Name, new: &Name) -> Option<String> {
     let (old, new) = (old.attributes(), new.attributes());
-    let changed = new.iter().find(|attribute| !old.contains(attribute)).or_else(|| {
-        old.iter().find(|attribute| !new.contains(attribute))
-    })?;
+    let changed = new
+        .iter()
+        .find(|attribute| !old.contains(attribute))
+        .or_else(|| old.iter().find(|attribute| !new.contains(attribute)))?;
     Some(match changed.0 {
         oid::SURNAME => "surname".to_owned(),
         oid::GIVEN_NAME => "givenName".to_owned(),
@@ -258,18 +259,21 @@ impl Authority {
         let refused = || Refusal::new(Failure::BadMessageCheck, "the invitation's reference or code is not accepted");
         let reference = message.header.sender_kid.clone().ok_or_else(refused)?;
         let reference = String::from_utf8(reference).map_err(|_| refused())?;
-        let row = sqlx::query("SELECT code, applicant, profile, expires, failures, used_by FROM invitation WHERE reference = $1")
-            .bind(reference.clone())
-            .fetch_optional(self.database.pool())
-            .await?
-            .ok_or_else(refused)?;
+        let row = sqlx::query(
+            "SELECT code, applicant, profile, expires, failures, used_by FROM invitation WHERE reference = $1",
+        )
+        .bind(reference.clone())
+        .fetch_optional(self.database.pool())
+        .await?
+        .ok_or_else(refused)?;
         let (expires, failures): (i64, i64) = (row.try_get(3)?, row.try_get(4)?);
         if expires < self.now_seconds() || failures >= MAX_FAILURES {
             return Err(refused());
         }
-        let code = self.sealing.open(&reference, &row.try_get::<Vec<u8>, _>(0)?).map_err(|error| {
-            ServeError::new(format!("invitation {reference}"), error)
-        })?;
+        let code = self
+            .sealing
+            .open(&reference, &row.try_get::<Vec<u8>, _>(0)?)
+            .map_err(|error| ServeError::new(format!("invitation {reference}"), error))?;
         let secret = SharedSecret::new(&Secret::new(String::from_utf8_lossy(&code).into_owned()));
         if message.check_mac(&secret).is_err() {
             sqlx::query("UPDATE invitation SET failures = failures + 1 WHERE reference = $1")
@@ -299,13 +303,12 @@ impl Authority {
             return Err(Refusal::new(Failure::CertificateRevoked, "the signer's certificate was revoked"));
         }
         if !certificate.is_valid_at(self.clock.now()) {
-            return Err(Refusal::new(Failure::BadTime, "predecessor-expired: the signer's certificate is outside its validity"));
+            return Err(Refusal::new(
+                Failure::BadTime,
+                "predecessor-expired: the signer's certificate is outside its validity",
+            ));
         }
-        Ok(Sender::Holder {
-            certificate: Box::new(certificate.clone()),
-            issuer: issuer.id,
-            applicant: row.applicant,
-        })
+        Ok(Sender::Holder { certificate: Box::new(certificate.clone()), issuer: issuer.id, applicant: row.applicant })
     }
 
     async fn dispatch(&self, message: &Message, sender: &Sender) -> Result<Answer, Refusal> {
@@ -376,7 +379,10 @@ impl Authority {
             return Err(Refusal::new(Failure::TransactionInUse, "this transactionID belongs to another request"));
         }
         if used.is_some() {
-            return Err(Refusal::new(Failure::BadTemplate, "same-key: this key has a certificate already; make a new one"));
+            return Err(Refusal::new(
+                Failure::BadTemplate,
+                "same-key: this key has a certificate already; make a new one",
+            ));
         }
         let applicant = applicant
             .ok_or_else(|| Refusal::new(Failure::NotAuthorized, "no-contract: the applicant is not on any contract"))?;
@@ -387,11 +393,12 @@ impl Authority {
         let profile = Profile::from_name(&profile_name)
             .ok_or_else(|| Refusal::new(Failure::BadTemplate, format!("profile {profile_name} is not known")))?;
         if kind == BodyKind::KeyUpdateRequest {
-            let predecessor = predecessor
-                .ok_or_else(|| Refusal::new(Failure::NotAuthorized, "a key update is signed by the certificate it follows"))?;
-            let named = old.as_ref().is_none_or(|old| {
-                old.issuer == *predecessor.issuer() && old.serial == *predecessor.serial()
-            });
+            let predecessor = predecessor.ok_or_else(|| {
+                Refusal::new(Failure::NotAuthorized, "a key update is signed by the certificate it follows")
+            })?;
+            let named = old
+                .as_ref()
+                .is_none_or(|old| old.issuer == *predecessor.issuer() && old.serial == *predecessor.serial());
             if !named {
                 return Err(Refusal::new(Failure::BadCertificateId, "oldCertID is not the certificate that signed"));
             }
@@ -460,11 +467,12 @@ impl Authority {
                 Box::pin(async move {
                     if let Some(reference) = reference {
                         // Used once: of two requests at the same time, one finds it free.
-                        let claimed = sqlx::query("UPDATE invitation SET used_by = $1 WHERE reference = $2 AND used_by IS NULL")
-                            .bind(row.id.clone())
-                            .bind(reference)
-                            .execute(&mut *connection)
-                            .await?;
+                        let claimed =
+                            sqlx::query("UPDATE invitation SET used_by = $1 WHERE reference = $2 AND used_by IS NULL")
+                                .bind(row.id.clone())
+                                .bind(reference)
+                                .execute(&mut *connection)
+                                .await?;
                         if claimed.rows_affected() != 1 {
                             return Ok(false);
                         }
@@ -528,10 +536,10 @@ impl Authority {
         if let (Some(issuer), Some(serial)) = (&row.issuer, &row.serial) {
             let mut connection = self.database.pool().acquire().await?;
             let stored = store::certificate(&mut connection, issuer, serial).await?;
-            let der = stored
-                .filter(|stored| stored.request == row.id)
-                .and_then(|stored| stored.der)
-                .ok_or_else(|| Refusal::new(Failure::SystemUnavailable, "the certificate is being signed; ask again"))?;
+            let der =
+                stored.filter(|stored| stored.request == row.id).and_then(|stored| stored.der).ok_or_else(|| {
+                    Refusal::new(Failure::SystemUnavailable, "the certificate is being signed; ask again")
+                })?;
             return Ok(Certificate::from_der(&der)?);
         }
         Ok(self.issue(row).await?)
@@ -589,7 +597,8 @@ impl Authority {
                 .map_err(|error: sqlx::Error| Refusal::from(error))?;
         }
         if !accepted {
-            let revoked = self.revoke(issuer, certificate.serial(), obnova_pki::crl::Reason::CessationOfOperation).await;
+            let revoked =
+                self.revoke(issuer, certificate.serial(), obnova_pki::crl::Reason::CessationOfOperation).await;
             if let Err(RevokeError::Failed(error)) = revoked {
                 return Err(error.into());
             }
@@ -614,9 +623,7 @@ impl Authority {
         row.filter(|row| row.applicant == *applicant).ok_or_else(unknown)?;
         let status = match self.revoke(issuer.id, &id.serial, reason).await {
             Ok(()) => StatusInfo::accepted(),
-            Err(RevokeError::Already) => {
-                StatusInfo::rejection(Failure::CertificateRevoked, "it was revoked before")
-            }
+            Err(RevokeError::Already) => StatusInfo::rejection(Failure::CertificateRevoked, "it was revoked before"),
             Err(RevokeError::Unknown) => return Err(unknown()),
             Err(RevokeError::Failed(error)) => return Err(error.into()),
         };

@@ -13,9 +13,9 @@ use sqlx::{AnyConnection, Row};
 
 use crate::authority::Authority;
 use crate::ceremony::fresh_serial;
+use crate::letters;
 use crate::profile::{self, Profile};
 use crate::store::{self, RequestRow};
-use crate::letters;
 
 /// How long a list is good for.
 const CRL_TERM: Duration = Duration::from_secs(24 * 3600);
@@ -254,7 +254,9 @@ impl Authority {
                     .await?;
                     let rows = rows
                         .iter()
-                        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get::<Option<i64>, _>(2)?.unwrap_or(0))))
+                        .map(|row| {
+                            Ok((row.try_get(0)?, row.try_get(1)?, row.try_get::<Option<i64>, _>(2)?.unwrap_or(0)))
+                        })
                         .collect::<Result<_, sqlx::Error>>()?;
                     Ok::<_, sqlx::Error>((number, rows))
                 })
@@ -349,8 +351,7 @@ impl Authority {
                             return Ok(());
                         };
                         let left = left.to_string();
-                        let arguments =
-                            [("kind", issuer.as_str()), ("days", left.as_str()), ("hexadecimal", &serial)];
+                        let arguments = [("kind", issuer.as_str()), ("days", left.as_str()), ("hexadecimal", &serial)];
                         let letter = format!("expiring-{issuer}-{serial}-{step}");
                         letters::write(connection, &letter, "expiring", &applicant, &arguments, now).await
                     })

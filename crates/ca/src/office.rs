@@ -231,9 +231,8 @@ fn check(line: u64, row: &ImportRow, errors: &mut Vec<RowError>) {
 }
 
 fn parse(contents: &str, is_toml: bool) -> Result<Vec<(u64, ImportRow)>, OfficeError> {
-    let broken = |line, field: &str, rule: String| {
-        OfficeError::Rows(vec![RowError { line, field: field.to_owned(), rule }])
-    };
+    let broken =
+        |line, field: &str, rule: String| OfficeError::Rows(vec![RowError { line, field: field.to_owned(), rule }]);
     if is_toml {
         let file: ImportFile = toml::from_str(contents).map_err(|error| broken(0, "file", error.to_string()))?;
         return Ok((1..).zip(file.applicant).collect());
@@ -356,8 +355,10 @@ impl Authority {
         drop(connection);
         let person = known.ok_or_else(|| OfficeError::NotFound(format!("applicant {applicant} is not known")))?.person;
         let (reference, code) = (text(10), text(20));
-        let sealed =
-            self.sealing.seal(&reference, code.as_bytes()).map_err(|error| OfficeError::Failed(ServeError::new("sealing", error)))?;
+        let sealed = self
+            .sealing
+            .seal(&reference, code.as_bytes())
+            .map_err(|error| OfficeError::Failed(ServeError::new("sealing", error)))?;
         self.database
             .write(|connection| {
                 let (reference, sealed) = (reference.clone(), sealed.clone());
@@ -424,9 +425,13 @@ impl Authority {
                 let (id, note) = (id.to_owned(), note.map(str::to_owned));
                 Box::pin(async move {
                     let known = store::request(connection, &id).await?.filter(|row| row.state == "waiting");
-                    let row = known.ok_or_else(|| OfficeError::NotFound(format!("no request {id} waits for a decision")))?;
-                    let (state, reason) =
-                        if approve { ("approved", row.reason.clone()) } else { ("refused", Some(Reason::ByClerk.code().to_owned())) };
+                    let row =
+                        known.ok_or_else(|| OfficeError::NotFound(format!("no request {id} waits for a decision")))?;
+                    let (state, reason) = if approve {
+                        ("approved", row.reason.clone())
+                    } else {
+                        ("refused", Some(Reason::ByClerk.code().to_owned()))
+                    };
                     sqlx::query("UPDATE request SET state = $1, reason = $2, note = $3, decided = $4 WHERE id = $5")
                         .bind(state)
                         .bind(reason)
@@ -439,7 +444,8 @@ impl Authority {
                     if !approve && let Some(applicant) = store::applicant(connection, &row.applicant, now).await? {
                         let note = note.unwrap_or_default();
                         let arguments = [("number", id.as_str()), ("why", note.as_str())];
-                        letters::write(connection, &format!("refused-{id}"), "refused", &applicant, &arguments, now).await?;
+                        letters::write(connection, &format!("refused-{id}"), "refused", &applicant, &arguments, now)
+                            .await?;
                     }
                     Ok(())
                 })

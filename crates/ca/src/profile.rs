@@ -118,10 +118,8 @@ fn identifiers(subject: &[u8], issuer: &[u8]) -> Result<[Extension; 2], FormatEr
 }
 
 fn policies(ids: &[der::asn1::ObjectIdentifier]) -> Result<Extension, FormatError> {
-    let list = ids
-        .iter()
-        .map(|&policy_identifier| PolicyInformation { policy_identifier, policy_qualifiers: None })
-        .collect();
+    let list =
+        ids.iter().map(|&policy_identifier| PolicyInformation { policy_identifier, policy_qualifiers: None }).collect();
     extension(oid::CERTIFICATE_POLICIES, false, &CertificatePolicies(list))
 }
 
@@ -181,8 +179,8 @@ pub(crate) fn person(
             let purposes = ExtendedKeyUsage(vec![oid::KP_CLIENT_AUTH, oid::KP_EMAIL_PROTECTION]);
             extensions.push(extension(oid::EXTENDED_KEY_USAGE, false, &purposes)?);
             extensions.push(policies(&[oid::NCP])?);
-            let address = Ia5String::new(&person.email)
-                .map_err(|error| FormatError::new("email", error.to_string()))?;
+            let address =
+                Ia5String::new(&person.email).map_err(|error| FormatError::new("email", error.to_string()))?;
             let names = SubjectAltName(vec![GeneralName::Rfc822Name(address)]);
             extensions.push(extension(oid::SUBJECT_ALT_NAME, false, &names)?);
         }

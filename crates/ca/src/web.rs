@@ -159,8 +159,7 @@ async fn status(State(authority): Role, Path(receipt): Path<String>) -> Response
                 "refused" => RequestState::Refused,
                 _ => RequestState::Ready,
             };
-            let reason =
-                row.reason.and_then(|code| serde_json::from_value(serde_json::Value::String(code)).ok());
+            let reason = row.reason.and_then(|code| serde_json::from_value(serde_json::Value::String(code)).ok());
             axum::Json(RequestStatus { document: name::STATUS.to_owned(), state, reason, note: row.note })
                 .into_response()
         }
@@ -186,11 +185,8 @@ async fn crl(State(authority): Role, Path(file): Path<String>) -> Response {
 
 async fn ca(State(authority): Role, Path(file): Path<String>) -> Response {
     let id = file.strip_suffix(".cer").unwrap_or_default();
-    let found = if id == "root" {
-        Some(&authority.root)
-    } else {
-        authority.issuers.get(id).map(|issuer| &issuer.certificate)
-    };
+    let found =
+        if id == "root" { Some(&authority.root) } else { authority.issuers.get(id).map(|issuer| &issuer.certificate) };
     match found {
         Some(certificate) => typed("application/pkix-cert", certificate.der().to_vec()),
         None => (StatusCode::NOT_FOUND, "there is no such authority\n").into_response(),

@@ -34,8 +34,7 @@ pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let common = arguments.common;
     let variable = |name: &str| std::env::var(name).ok();
-    let language =
-        Language::choose(common.lang.as_deref(), variable("LC_ALL").as_deref(), variable("LANG").as_deref());
+    let language = Language::choose(common.lang.as_deref(), variable("LC_ALL").as_deref(), variable("LANG").as_deref());
     let texts = Texts::new(language);
     let output = Output { texts, json: common.json };
     let done = context(&common, texts, output).and_then(|context| command(&context, arguments.command));
@@ -74,7 +73,8 @@ fn key_kind(text: Option<&str>) -> Result<Option<KeyKind>, ClientError> {
 }
 
 fn invitation(path: &Path) -> Result<Invitation, ClientError> {
-    let wrong = |error: &dyn std::fmt::Display| ClientError::new("invitation-wrong", format!("{}: {error}", path.display()));
+    let wrong =
+        |error: &dyn std::fmt::Display| ClientError::new("invitation-wrong", format!("{}: {error}", path.display()));
     let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
     serde_json::from_slice(&bytes).map_err(|error| wrong(&error))
 }
@@ -143,7 +143,10 @@ fn command(context: &Context, command: Command) -> Result<ExitCode, ClientError>
                         view.not_after.get(..10).unwrap_or_default(),
                         days(texts, view.days_left)
                     ));
-                    text.push_str(&format!("                 {} (0x{})  {}\n", view.decimal, view.hexadecimal, view.issuer));
+                    text.push_str(&format!(
+                        "                 {} (0x{})  {}\n",
+                        view.decimal, view.hexadecimal, view.issuer
+                    ));
                 }
             }
             context.output.data(text.trim_end(), &json!({ "stores": stores, "certificates": certificates }));
@@ -161,9 +164,8 @@ fn command(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             let invited = invitation(&path)?;
             let inventory = Inventory::open(&context.home, &context.extra)?;
             let key = key_kind(key.as_deref())?;
-            let mut journey = Journey::enroll(
-                &context.home, &inventory, &store, &invited, key, &context.prompt, &context.clock,
-            )?;
+            let mut journey =
+                Journey::enroll(&context.home, &inventory, &store, &invited, key, &context.prompt, &context.clock)?;
             let flow = journey.run(&mut context.output.clone())?;
             finish(context, &[journey.id()], &flow)
         }
@@ -202,8 +204,7 @@ fn command(context: &Context, command: Command) -> Result<ExitCode, ClientError>
                 return Err(ClientError::new("not-agreed", certificate));
             }
             let inventory = Inventory::open(&context.home, &context.extra)?;
-            let done =
-                retire(&context.home, &inventory, &certificate, lose_old_mail, &context.prompt, &context.clock)?;
+            let done = retire(&context.home, &inventory, &certificate, lose_old_mail, &context.prompt, &context.clock)?;
             let archive = done.archive.display().to_string();
             context.output.data(
                 &texts.get("retired-to", &[("archive", &archive)]),
@@ -217,7 +218,8 @@ fn command(context: &Context, command: Command) -> Result<ExitCode, ClientError>
 
 /// Remembers a CMP authority that was given by address and trust anchor.
 fn trust(context: &Context, cmp: &str, anchor: &Path, tls_sha256: Option<String>) -> Result<(), ClientError> {
-    let bytes = std::fs::read(anchor).map_err(|error| ClientError::new("file-error", format!("{}: {error}", anchor.display())))?;
+    let bytes = std::fs::read(anchor)
+        .map_err(|error| ClientError::new("file-error", format!("{}: {error}", anchor.display())))?;
     let certificate = Certificate::from_any_form(&bytes)
         .map_err(|error| ClientError::new("anchor-wrong", format!("{}: {error}", anchor.display())))?;
     if cmp.starts_with("https:") && tls_sha256.is_none() {
@@ -240,7 +242,13 @@ fn card(texts: Texts, view: &CertificateView) -> String {
         format!("  {:<18} 0x{}", "", view.hexadecimal),
         format!("  {:<18} {}", word("issuer"), view.issuer),
         format!("  {:<18} {}", word("holder"), view.subject),
-        format!("  {:<18} {} – {}  ({})", word("validity"), view.not_before, view.not_after, days(texts, view.days_left)),
+        format!(
+            "  {:<18} {} – {}  ({})",
+            word("validity"),
+            view.not_before,
+            view.not_after,
+            days(texts, view.days_left)
+        ),
         format!("  {:<18} {}", word("key"), view.key),
         format!("  {:<18} {}", word("store"), view.store),
     ];
@@ -300,9 +308,8 @@ fn resume(context: &Context, path: Option<&Path>) -> Result<ExitCode, ClientErro
     let mut worst = Flow::Done;
     for id in &open {
         let path: PathBuf = context.home.folder().join("journeys").join(format!("{id}.journal"));
-        let mut journey = Journey::resume(
-            &context.home, &path, &inventory, invited.as_ref(), &context.prompt, &context.clock,
-        )?;
+        let mut journey =
+            Journey::resume(&context.home, &path, &inventory, invited.as_ref(), &context.prompt, &context.clock)?;
         let flow = journey.run(&mut context.output.clone())?;
         if worst == Flow::Done || matches!(flow, Flow::Refused(_)) {
             worst = flow;
@@ -337,7 +344,8 @@ fn finish(context: &Context, ids: &[String], flow: &Flow) -> Result<ExitCode, Cl
             let key = format!("reason-{why}");
             let why = if texts.has(&key) { texts.get(&key, &[]) } else { why.to_owned() };
             context.output.line(&texts.get("waiting", &[("why", &why)]));
-            let data = json!({ "state": "waiting", "check_after": check_after, "reason": reason, "journeys": journeys });
+            let data =
+                json!({ "state": "waiting", "check_after": check_after, "reason": reason, "journeys": journeys });
             (ExitCode::from(WAITING), data)
         }
         Flow::Refused(why) => {

@@ -108,12 +108,9 @@ pub(crate) fn unbind(http: &HttpClient, address: &str, old: &Certificate) -> Res
             })
             .collect()
     };
-    let body = format!(
-        "serial=0x{}&issuer={}",
-        old.serial().hexadecimal(),
-        escape(&old.issuer().common_name())
-    );
-    let response = http.post(&format!("{address}/binding/remove"), "application/x-www-form-urlencoded", body.into_bytes())?;
+    let body = format!("serial=0x{}&issuer={}", old.serial().hexadecimal(), escape(&old.issuer().common_name()));
+    let response =
+        http.post(&format!("{address}/binding/remove"), "application/x-www-form-urlencoded", body.into_bytes())?;
     let status = response.status;
     let text = String::from_utf8_lossy(&response.body).into_owned();
     match status {

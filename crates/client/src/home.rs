@@ -124,7 +124,8 @@ impl Home {
     pub fn open(folder: &Path) -> Result<Self, ClientError> {
         for sub in ["journeys", "archive", "authorities", "locks"] {
             let path = folder.join(sub);
-            std::fs::create_dir_all(&path).map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))?;
+            std::fs::create_dir_all(&path)
+                .map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))?;
         }
         #[cfg(unix)]
         {
@@ -167,8 +168,8 @@ impl Home {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(ClientError::new("file-error", format!("{}: {error}", path.display()))),
         };
-        let settings: Settings =
-            toml::from_str(&text).map_err(|error| ClientError::new("settings-wrong", format!("{}: {error}", path.display())))?;
+        let settings: Settings = toml::from_str(&text)
+            .map_err(|error| ClientError::new("settings-wrong", format!("{}: {error}", path.display())))?;
         Ok(settings.store)
     }
 
@@ -203,7 +204,8 @@ impl Home {
         let name = Primitives.fingerprint(record.name.as_bytes());
         let path = self.folder.join("authorities").join(format!("{}.json", &name[..16]));
         let bytes = serde_json::to_vec_pretty(record).map_err(|error| ClientError::new("file-error", error))?;
-        durable::replace(&path, &bytes).map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))
+        durable::replace(&path, &bytes)
+            .map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))
     }
 
     /// Puts the public part of a certificate into the archive; again changes nothing.

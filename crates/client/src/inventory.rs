@@ -174,7 +174,9 @@ impl Inventory {
             .iter()
             .map(|open| {
                 let (kind, model) = match &open.info.kind {
-                    StoreKind::Token { model, library_version, .. } => ("token", Some(format!("{model} {library_version}"))),
+                    StoreKind::Token { model, library_version, .. } => {
+                        ("token", Some(format!("{model} {library_version}")))
+                    }
                     StoreKind::File => ("file", None),
                 };
                 StoreView { id: open.info.id.clone(), name: open.info.name.clone(), kind, model, problem: None }

@@ -198,8 +198,8 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Evidence>, u64), JournalError
             }
             return Err(JournalError::Damaged(path.to_owned(), evidence.len() + 1));
         }
-        let record = serde_json::from_slice(body)
-            .map_err(|_| JournalError::Damaged(path.to_owned(), evidence.len() + 1))?;
+        let record =
+            serde_json::from_slice(body).map_err(|_| JournalError::Damaged(path.to_owned(), evidence.len() + 1))?;
         evidence.push(record);
         at += 36 + length;
     }
@@ -288,7 +288,8 @@ mod tests {
 
     #[test]
     fn a_torn_tail_is_dropped_and_a_changed_middle_is_found() {
-        let folder = std::env::temp_dir().join(format!("obnova-journal-{}", Primitives.fingerprint(&Primitives.octets::<8>())));
+        let folder =
+            std::env::temp_dir().join(format!("obnova-journal-{}", Primitives.fingerprint(&Primitives.octets::<8>())));
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("a.journal");
         let mut journal = Journal::open(&path).unwrap();

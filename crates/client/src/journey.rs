@@ -10,7 +10,7 @@ use obnova_lifecycle::acceptance::{Expected, accept};
 use obnova_lifecycle::document::{CertificateName, Octets, RequestState, Succession, name};
 use obnova_lifecycle::port::{Clock, Pin, StoreInfo};
 use obnova_lifecycle::station::{
-    AcceptedAt, Found, FreshKey, Issued, Keyed, Proven, ProofOfUse, ReadBack, Requested, Station, Submitted,
+    AcceptedAt, Found, FreshKey, Issued, Keyed, ProofOfUse, Proven, ReadBack, Requested, Station, Submitted,
     challenge_message,
 };
 use obnova_pki::{Certificate, KeyKind, Kind, Name, Signer, cms};
@@ -387,12 +387,7 @@ impl<'a> Journey<'a> {
             store: open.info.id.clone(),
             authority: record.name.clone(),
             invitation: Some(invitation.reference.clone()),
-            items: vec![ItemPlan {
-                kind: kind.to_owned(),
-                predecessor: None,
-                profile: None,
-                key: key.to_string(),
-            }],
+            items: vec![ItemPlan { kind: kind.to_owned(), predecessor: None, profile: None, key: key.to_string() }],
             roomy: true,
             identity: None,
         };
@@ -558,7 +553,11 @@ impl<'a> Journey<'a> {
         }
         for item in 0..self.items.len() {
             let known = self.known(item);
-            if known.proven.is_some() && known.refused.is_none() && !known.retired && self.items[item].predecessor.is_some() {
+            if known.proven.is_some()
+                && known.refused.is_none()
+                && !known.retired
+                && self.items[item].predecessor.is_some()
+            {
                 self.hand_over(item, progress)?;
             }
         }
@@ -623,9 +622,8 @@ impl<'a> Journey<'a> {
         let challenge: [u8; 32] = Primitives.octets();
         let signer = StoreSigner::new(self.store.clone(), installed.certificate().public_key())?;
         let signature = signer.sign(&challenge_message(&challenge))?;
-        let proof =
-            ProofOfUse::check(installed.certificate(), &challenge, &signature, self.clock.now(), &Primitives)
-                .map_err(|error| ClientError::new("proof-failed", error))?;
+        let proof = ProofOfUse::check(installed.certificate(), &challenge, &signature, self.clock.now(), &Primitives)
+            .map_err(|error| ClientError::new("proof-failed", error))?;
         let proven = installed.proven(proof);
         if self.known(item).proven.is_none() {
             let statement = self.statement(item, &proven)?;
@@ -637,7 +635,9 @@ impl<'a> Journey<'a> {
 
     /// Asks by the receipt, without the token; `None` when it is time to use the token.
     fn still_waiting(&self, known: &Known) -> Result<Option<Reached>, ClientError> {
-        let (Some(address), Some((_, transaction))) = (&self.authority.address, &known.request) else { return Ok(None) };
+        let (Some(address), Some((_, transaction))) = (&self.authority.address, &known.request) else {
+            return Ok(None);
+        };
         let authority = ObnovaAuthority { http: &self.http, address };
         let Some(directory) = authority.directory()? else { return Ok(None) };
         let status = authority.status(&directory, transaction)?;
@@ -827,7 +827,14 @@ impl<'a> Journey<'a> {
                     let now = self.clock.now();
                     let message = self.with_credential(item, |credential| {
                         let answered = (came.id, came.nonce.as_slice());
-                        Ok(CmpService::prepare_confirmation(&certificate, answered, &transaction, Some(&words), credential, now)?)
+                        Ok(CmpService::prepare_confirmation(
+                            &certificate,
+                            answered,
+                            &transaction,
+                            Some(&words),
+                            credential,
+                            now,
+                        )?)
                     })?;
                     self.with_credential(item, |credential| {
                         Ok(self.service(&anchors).confirm(&message, credential, now)?)
@@ -868,7 +875,14 @@ impl<'a> Journey<'a> {
                     let certificate = accepted.accepted.certificate().clone();
                     let message = self.with_credential(item, |credential| {
                         let answered = (came.id, came.nonce.as_slice());
-                        Ok(CmpService::prepare_confirmation(&certificate, answered, &transaction, None, credential, now)?)
+                        Ok(CmpService::prepare_confirmation(
+                            &certificate,
+                            answered,
+                            &transaction,
+                            None,
+                            credential,
+                            now,
+                        )?)
                     })?;
                     self.journal.append(Evidence::ConfirmIntent { item, message: octets(&message) })?;
                     message
@@ -919,11 +933,8 @@ impl<'a> Journey<'a> {
         if let (Some((_, address)), true) = (self.identity.clone(), registers) {
             let trust = self.authority.tls_trust();
             if !known.registered {
-                let statement = known
-                    .proven
-                    .clone()
-                    .flatten()
-                    .ok_or_else(|| ClientError::new("journal-error", "statement"))?;
+                let statement =
+                    known.proven.clone().flatten().ok_or_else(|| ClientError::new("journal-error", "statement"))?;
                 // The old certificate opens the account: this is the moment for which it was kept.
                 let http = client(&trust, &old, old_key)?;
                 match login(&http, &address)? {

@@ -193,8 +193,11 @@ impl Preflight {
                     continue;
                 }
             };
-            let mine: Vec<Certificate> =
-                certificates.iter().filter(|c| c.kind() != Kind::Authority && is_meant(c, options.only.as_deref())).cloned().collect();
+            let mine: Vec<Certificate> = certificates
+                .iter()
+                .filter(|c| c.kind() != Kind::Authority && is_meant(c, options.only.as_deref()))
+                .cloned()
+                .collect();
             if mine.is_empty() {
                 continue;
             }
@@ -220,7 +223,8 @@ impl Preflight {
                 Some(address) => ObnovaAuthority { http: &http, address }.directory()?,
                 None => None,
             };
-            let others: Vec<Certificate> = issuers(directory.as_ref()).into_iter().chain(mine.iter().cloned()).collect();
+            let others: Vec<Certificate> =
+                issuers(directory.as_ref()).into_iter().chain(mine.iter().cloned()).collect();
             if mine.iter().any(|c| authority_of(std::slice::from_ref(record), c, &others, clock).is_some()) {
                 chosen = Some((record, http, directory));
                 break;
@@ -328,9 +332,7 @@ impl Preflight {
             invitation: None,
             items: plans,
             roomy: situation.room == Room::TwoPairs,
-            identity: identity
-                .filter(|_| login != Login::None)
-                .map(|identity| (identity.audience, identity.login)),
+            identity: identity.filter(|_| login != Login::None).map(|identity| (identity.audience, identity.login)),
         });
         Ok(Self { view, planned, store, authority: record.clone() })
     }

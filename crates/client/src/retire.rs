@@ -65,8 +65,8 @@ fn remove(
             }
         }
     }
-    let permit =
-        permit(certificate, &standing, clock.now()).map_err(|stays| ClientError::new(stays.code(), certificate.serial()))?;
+    let permit = permit(certificate, &standing, clock.now())
+        .map_err(|stays| ClientError::new(stays.code(), certificate.serial()))?;
     let archive = home.archive(certificate)?;
     store.lock().remove(&permit)?;
     Ok(Retired { certificate: certificate.clone(), archive })

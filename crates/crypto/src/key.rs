@@ -1,9 +1,9 @@
 //! Private keys in memory, as PKCS#8 (RFC 5958).
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair};
-use aws_lc_rs::rand::SystemRandom;
 use obnova_pki::{KeyKind, SignError, SignatureAlgorithm, Signer};
 use zeroize::Zeroizing;
 
@@ -121,10 +121,7 @@ impl SoftwareKey {
     }
 }
 
-fn ecdsa_pkcs8(
-    scheme: &'static signature::EcdsaSigningAlgorithm,
-    random: &SystemRandom,
-) -> Option<Zeroizing<Vec<u8>>> {
+fn ecdsa_pkcs8(scheme: &'static signature::EcdsaSigningAlgorithm, random: &SystemRandom) -> Option<Zeroizing<Vec<u8>>> {
     EcdsaKeyPair::generate_pkcs8(scheme, random).ok().map(|document| Zeroizing::new(document.as_ref().to_vec()))
 }
 

@@ -1,7 +1,9 @@
 //! PKCS#12 files (RFC 7292): keys and certificates under one password.
 
 use obnova_pki::{Certificate, FormatError, Signer};
-use p12_keystore::{EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12Archive, PrivateKey, PrivateKeyChain};
+use p12_keystore::{
+    EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12Archive, PrivateKey, PrivateKeyChain,
+};
 
 use crate::{KeyError, Secret, SoftwareKey};
 
@@ -112,10 +114,7 @@ impl Pfx {
             let local_key_id = id.as_bytes()[..40].to_vec();
             // The alias must be unique inside the file.
             let alias = if store.entry(&name).is_some() { format!("{name} ({})", i + 1) } else { name };
-            store.add_entry(
-                &alias,
-                KeyStoreEntry::PrivateKeyChain(PrivateKeyChain::new(local_key_id, key, chain)),
-            );
+            store.add_entry(&alias, KeyStoreEntry::PrivateKeyChain(PrivateKeyChain::new(local_key_id, key, chain)));
         }
         for certificate in &self.others {
             let alias = format!("{} {}", certificate.subject().common_name(), certificate.serial().hexadecimal());

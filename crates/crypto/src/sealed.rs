@@ -4,7 +4,9 @@
 use core::num::NonZeroU32;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
-use aws_lc_rs::cipher::{AES_256, DecryptionContext, EncryptionContext, PaddedBlockDecryptingKey, PaddedBlockEncryptingKey, UnboundCipherKey};
+use aws_lc_rs::cipher::{
+    AES_256, DecryptionContext, EncryptionContext, PaddedBlockDecryptingKey, PaddedBlockEncryptingKey, UnboundCipherKey,
+};
 use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::pbkdf2;
 use der::asn1::{Any, ObjectIdentifier, OctetString};
@@ -103,9 +105,7 @@ pub fn seal_private_key(key: &SoftwareKey, passphrase: &Secret) -> Result<Vec<u8
         },
         encryption: AlgorithmIdentifierOwned {
             oid: AES_256_CBC,
-            parameters: Some(
-                OctetString::new(iv.to_vec()).and_then(|iv| Any::encode_from(&iv)).map_err(malformed)?,
-            ),
+            parameters: Some(OctetString::new(iv.to_vec()).and_then(|iv| Any::encode_from(&iv)).map_err(malformed)?),
         },
     };
     EncryptedPrivateKeyInfo {
@@ -146,9 +146,8 @@ pub fn open_private_key(sealed: &[u8], passphrase: &Secret) -> Result<SoftwareKe
         .and_then(PaddedBlockDecryptingKey::cbc_pkcs7)
         .map_err(|_| SealError::Malformed)?;
     let mut data = Zeroizing::new(info.data.as_bytes().to_vec());
-    let plain = cipher
-        .decrypt(&mut data, DecryptionContext::Iv128(FixedLength::from(iv)))
-        .map_err(|_| SealError::Wrong)?;
+    let plain =
+        cipher.decrypt(&mut data, DecryptionContext::Iv128(FixedLength::from(iv))).map_err(|_| SealError::Wrong)?;
     // A wrong passphrase passes the padding once in 256 times; then the key does not parse.
     SoftwareKey::from_pkcs8(plain).map_err(|_| SealError::Wrong)
 }
@@ -191,11 +190,8 @@ impl SealingKey {
         let (nonce, data) = sealed.split_at_checked(12).ok_or(SealError::Malformed)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError::Malformed)?;
         let mut data = Zeroizing::new(data.to_vec());
-        let length = self
-            .0
-            .open_in_place(nonce, Aad::from(context.as_bytes()), &mut data)
-            .map_err(|_| SealError::Wrong)?
-            .len();
+        let length =
+            self.0.open_in_place(nonce, Aad::from(context.as_bytes()), &mut data).map_err(|_| SealError::Wrong)?.len();
         data.truncate(length);
         Ok(data)
     }

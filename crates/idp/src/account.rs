@@ -157,14 +157,16 @@ impl Identity {
             .write(|connection| {
                 let [login, name, email, organisation] = values.clone();
                 Box::pin(async move {
-                    sqlx::query("INSERT INTO account (login, name, email, organisation, role) VALUES ($1, $2, $3, $4, $5)")
-                        .bind(login.clone())
-                        .bind(name)
-                        .bind(email)
-                        .bind(organisation)
-                        .bind(if administrator { "administrator" } else { "user" })
-                        .execute(&mut *connection)
-                        .await?;
+                    sqlx::query(
+                        "INSERT INTO account (login, name, email, organisation, role) VALUES ($1, $2, $3, $4, $5)",
+                    )
+                    .bind(login.clone())
+                    .bind(name)
+                    .bind(email)
+                    .bind(organisation)
+                    .bind(if administrator { "administrator" } else { "user" })
+                    .execute(&mut *connection)
+                    .await?;
                     audit::append(connection, now, "account-added", &login).await
                 })
             })
@@ -181,7 +183,13 @@ impl Identity {
     /// # Errors
     ///
     /// `account-unknown`, `serial-wrong`, `issuer-unknown`, `bound-elsewhere`, `bound-already`.
-    pub async fn bind_typed(&self, login: &str, issuer: &str, serial: &str, how: &'static str) -> Result<(), IdentityError> {
+    pub async fn bind_typed(
+        &self,
+        login: &str,
+        issuer: &str,
+        serial: &str,
+        how: &'static str,
+    ) -> Result<(), IdentityError> {
         let issuer = self.issuer_spelled(issuer).ok_or(IdentityError::Refused("issuer-unknown"))?;
         // Typed digits can be read two ways; the decimal reading is what pages ask for.
         let candidates = Serial::candidates(serial).map_err(|_| IdentityError::Refused("serial-wrong"))?;

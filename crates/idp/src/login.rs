@@ -111,10 +111,11 @@ impl Identity {
             Some(list) => list,
             None => {
                 let (http, address) = (std::sync::Arc::clone(&self.http), trusted.crl_address.clone());
-                let bytes = tokio::task::spawn_blocking(move || http.get(&address).and_then(obnova_remote::Response::success))
-                    .await
-                    .map_err(|error| ServeError::new("revocation list", error))?
-                    .map_err(|error| ServeError::new(&trusted.crl_address, error))?;
+                let bytes =
+                    tokio::task::spawn_blocking(move || http.get(&address).and_then(obnova_remote::Response::success))
+                        .await
+                        .map_err(|error| ServeError::new("revocation list", error))?
+                        .map_err(|error| ServeError::new(&trusted.crl_address, error))?;
                 let ca = &trusted.certificate;
                 let list = Crl::from_der(&bytes, ca.subject(), ca.public_key(), &Primitives)
                     .map_err(|error| ServeError::new(&trusted.crl_address, error))?;

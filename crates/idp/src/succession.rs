@@ -36,7 +36,8 @@ impl Identity {
         let signer = |wanted: &obnova_lifecycle::document::CertificateName| {
             document.signers.iter().find(|certificate| wanted.names(certificate))
         };
-        let (Some(predecessor), Some(successor)) = (signer(&statement.predecessor), signer(&statement.successor)) else {
+        let (Some(predecessor), Some(successor)) = (signer(&statement.predecessor), signer(&statement.successor))
+        else {
             return Err(refused("statement-signers"));
         };
         let same_person = predecessor.subject() == successor.subject() && predecessor != successor;
@@ -64,12 +65,13 @@ impl Identity {
                         .await?;
                     let login: String = row.ok_or(IdentityError::Refused("not-bound"))?.try_get(0)?;
                     let account = view(connection, &login).await?.ok_or(IdentityError::Refused("not-bound"))?;
-                    let first = sqlx::query("INSERT INTO statement (id, accepted) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
-                        .bind(id)
-                        .bind(now)
-                        .execute(&mut *connection)
-                        .await?
-                        .rows_affected();
+                    let first =
+                        sqlx::query("INSERT INTO statement (id, accepted) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
+                            .bind(id)
+                            .bind(now)
+                            .execute(&mut *connection)
+                            .await?
+                            .rows_affected();
                     if first == 0 {
                         // The answer was lost and the statement came again: it was done then.
                         return Ok(());

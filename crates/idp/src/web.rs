@@ -78,7 +78,10 @@ fn page(texts: Texts, title: &str, body: &str) -> Response {
         title = escape(title),
     );
     (
-        [(header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'")],
+        [(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+        )],
         Html(html),
     )
         .into_response()

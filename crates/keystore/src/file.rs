@@ -63,9 +63,7 @@ impl FileStore {
     /// The key, wherever it is.
     fn key(&self, public_key: &[u8]) -> Result<SoftwareKey, KeyStoreError> {
         let all = self.main()?.keys.into_iter().chain(self.waiting()?.keys);
-        all.map(|entry| entry.key)
-            .find(|key| key.public_key() == public_key)
-            .ok_or(KeyStoreError::KeyMissing)
+        all.map(|entry| entry.key).find(|key| key.public_key() == public_key).ok_or(KeyStoreError::KeyMissing)
     }
 
     fn forget_waiting(&self, public_key: &[u8]) -> Result<(), KeyStoreError> {
@@ -177,4 +175,3 @@ impl KeyStore for FileStore {
         durable::remove(&former).map_err(|error| failed("remove", &former, &error))
     }
 }
-

@@ -28,8 +28,7 @@ fn module(path: &Path) -> Result<Pkcs11, KeyStoreError> {
     if let Some(known) = loaded.get(path) {
         return Ok(known.clone());
     }
-    let missing =
-        |error: Error| KeyStoreError::ModuleMissing { detail: format!("{}: {error}", path.display()) };
+    let missing = |error: Error| KeyStoreError::ModuleMissing { detail: format!("{}: {error}", path.display()) };
     let module = Pkcs11::new(path).map_err(missing)?;
     match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
         Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
@@ -77,9 +76,10 @@ fn map(error: Error) -> KeyStoreError {
             }
             RvError::PinLocked => KeyStoreError::PinLocked,
             RvError::UserNotLoggedIn => KeyStoreError::PinNeeded,
-            RvError::TokenNotPresent | RvError::DeviceRemoved | RvError::SessionHandleInvalid | RvError::SessionClosed => {
-                KeyStoreError::Gone
-            }
+            RvError::TokenNotPresent
+            | RvError::DeviceRemoved
+            | RvError::SessionHandleInvalid
+            | RvError::SessionClosed => KeyStoreError::Gone,
             RvError::DeviceMemory => KeyStoreError::Full,
             code => KeyStoreError::Module { call: format!("C_{call:?}"), code: format!("{code:?}") },
         },
@@ -194,7 +194,11 @@ impl TokenStore {
         }
         let key = match (first, second) {
             (Some(a), Some(b)) if !a.is_empty() && !b.is_empty() => {
-                if kind == Some(KeyType::RSA) { rsa_spki(&a, &b) } else { ec_spki(&a, &b) }
+                if kind == Some(KeyType::RSA) {
+                    rsa_spki(&a, &b)
+                } else {
+                    ec_spki(&a, &b)
+                }
             }
             _ => None,
         };
@@ -227,10 +231,9 @@ impl TokenStore {
 
     fn certificate_objects(&mut self) -> Result<Vec<(Certificate, Vec<u8>, ObjectHandle)>, KeyStoreError> {
         let mut found = Vec::new();
-        for object in self.find(&[
-            Attribute::Class(ObjectClass::CERTIFICATE),
-            Attribute::CertificateType(CertificateType::X_509),
-        ])? {
+        for object in self
+            .find(&[Attribute::Class(ObjectClass::CERTIFICATE), Attribute::CertificateType(CertificateType::X_509)])?
+        {
             let (mut value, mut id) = (None, Vec::new());
             for attribute in self.read(object, &[AttributeType::Value, AttributeType::Id])? {
                 match attribute {
@@ -366,14 +369,11 @@ impl KeyStore for TokenStore {
         if matches!(kind, KeyKind::Rsa(_)) {
             private.push(Attribute::Decrypt(true));
         }
-        let (public_object, _) = self
-            .session()?
-            .generate_key_pair(&mechanism, &public, &private)
-            .map_err(|error| match error {
-                Error::Pkcs11(
-                    RvError::KeySizeRange | RvError::MechanismInvalid | RvError::CurveNotSupported,
-                    _,
-                ) => KeyStoreError::KeyKindUnsupported(kind),
+        let (public_object, _) =
+            self.session()?.generate_key_pair(&mechanism, &public, &private).map_err(|error| match error {
+                Error::Pkcs11(RvError::KeySizeRange | RvError::MechanismInvalid | RvError::CurveNotSupported, _) => {
+                    KeyStoreError::KeyKindUnsupported(kind)
+                }
                 error => map(error),
             })?;
         self.public_key_of(public_object)?.0.ok_or(KeyStoreError::NotStored)
@@ -384,11 +384,8 @@ impl KeyStore for TokenStore {
         let session = self.session()?;
         match scheme {
             Scheme::RsaPssSha256 => {
-                let parameters = PkcsPssParams {
-                    hash_alg: MechanismType::SHA256,
-                    mgf: PkcsMgfType::MGF1_SHA256,
-                    s_len: 32.into(),
-                };
+                let parameters =
+                    PkcsPssParams { hash_alg: MechanismType::SHA256, mgf: PkcsMgfType::MGF1_SHA256, s_len: 32.into() };
                 session.sign(&Mechanism::Sha256RsaPkcsPss(parameters), object, message).map_err(map)
             }
             Scheme::Plain(algorithm) => {
@@ -403,12 +400,9 @@ impl KeyStore for TokenStore {
                     | SignatureAlgorithm::EcdsaSha512 => {
                         let raw = session.sign(&Mechanism::Ecdsa, object, &value).map_err(map)?;
                         let (r, s) = raw.split_at(raw.len() / 2);
-                        UintRef::new(r)
-                            .and_then(|r| EcdsaValue { r, s: UintRef::new(s)? }.to_der())
-                            .map_err(|error| KeyStoreError::Module {
-                                call: "C_Sign".to_owned(),
-                                code: format!("not r and s: {error}"),
-                            })
+                        UintRef::new(r).and_then(|r| EcdsaValue { r, s: UintRef::new(s)? }.to_der()).map_err(|error| {
+                            KeyStoreError::Module { call: "C_Sign".to_owned(), code: format!("not r and s: {error}") }
+                        })
                     }
                 }
             }
@@ -445,9 +439,8 @@ impl KeyStore for TokenStore {
     fn remove(&mut self, permit: &RemovalPermit) -> Result<(), KeyStoreError> {
         let certificate = permit.certificate();
         let objects = self.certificate_objects()?;
-        let shared = objects
-            .iter()
-            .any(|(other, _, _)| other != certificate && other.public_key() == certificate.public_key());
+        let shared =
+            objects.iter().any(|(other, _, _)| other != certificate && other.public_key() == certificate.public_key());
         if !shared {
             // The certificate goes last: a removal that was cut short finds its keys again by it.
             for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
@@ -476,4 +469,3 @@ impl KeyStore for TokenStore {
         Ok(())
     }
 }
-

@@ -181,9 +181,6 @@ mod tests {
         assert_eq!(authorize(&three), Verdict::Refuse(Reason::ThreeYearsApplicant));
         assert_eq!(authorize(&Facts { applicant_three_years: true, ..three }), Verdict::Issue);
         // The debt is named even where a clerk would look at it anyway.
-        assert_eq!(
-            authorize(&Facts { approval: true, debt_days: 90, ..good() }),
-            Verdict::Refuse(Reason::Debt)
-        );
+        assert_eq!(authorize(&Facts { approval: true, debt_days: 90, ..good() }), Verdict::Refuse(Reason::Debt));
     }
 }

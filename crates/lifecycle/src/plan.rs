@@ -317,9 +317,7 @@ mod tests {
         }
 
         fn logs_in(&self) -> bool {
-            self.password
-                || (self.bound_new && self.new[1])
-                || (self.bound_old && self.old[1] && self.old_valid[1])
+            self.password || (self.bound_new && self.new[1]) || (self.bound_old && self.old[1] && self.old_valid[1])
         }
 
         fn act(&mut self, step: Step, done: &[Step]) {

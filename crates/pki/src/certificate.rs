@@ -6,8 +6,9 @@ use der::asn1::{Any, BitString, Int, ObjectIdentifier, OctetString};
 use der::{Decode, Encode, Sequence};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, CertificatePolicies, CrlDistributionPoints, ExtendedKeyUsage,
-    KeyUsage, SubjectAltName, SubjectKeyIdentifier, name::{DistributionPointName, GeneralName},
+    AuthorityKeyIdentifier, BasicConstraints, CertificatePolicies, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage,
+    SubjectAltName, SubjectKeyIdentifier,
+    name::{DistributionPointName, GeneralName},
 };
 use x509_cert::time::Time;
 
@@ -55,7 +56,11 @@ pub(crate) struct Signed {
 }
 
 /// Wraps signed bytes: `SEQUENCE { to_be_signed, algorithm, signature }`.
-pub(crate) fn seal(to_be_signed: &[u8], algorithm: SignatureAlgorithm, signature: &[u8]) -> Result<Vec<u8>, FormatError> {
+pub(crate) fn seal(
+    to_be_signed: &[u8],
+    algorithm: SignatureAlgorithm,
+    signature: &[u8],
+) -> Result<Vec<u8>, FormatError> {
     const FIELD: &str = "signature";
     let wrong = |error: der::Error| FormatError::new(FIELD, error.to_string());
     encode(
@@ -367,10 +372,8 @@ pub struct ToBeSigned {
 /// [`FormatError`] outside the years 1970 to 9999.
 pub(crate) fn time(at: SystemTime) -> Result<Time, FormatError> {
     let wrong = |error: der::Error| FormatError::new("time", error.to_string());
-    let seconds = at
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_err(|_| FormatError::new("time", "before 1970"))?
-        .as_secs();
+    let seconds =
+        at.duration_since(SystemTime::UNIX_EPOCH).map_err(|_| FormatError::new("time", "before 1970"))?.as_secs();
     let at = der::DateTime::from_unix_duration(Duration::from_secs(seconds)).map_err(wrong)?;
     if at.year() < 2050 {
         der::asn1::UtcTime::from_date_time(at).map(Time::UtcTime).map_err(wrong)

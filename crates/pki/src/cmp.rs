@@ -6,7 +6,9 @@ use der::asn1::{Any, BitString, GeneralizedTime, Int, ObjectIdentifier, OctetStr
 use der::{Decode, Sequence, Tag, TagNumber, Tagged};
 use spki::AlgorithmIdentifierOwned;
 
-use crate::{Certificate, Digest, FormatError, Name, SignError, SignatureAlgorithm, Signer, Verifier, decode, encode, oid};
+use crate::{
+    Certificate, Digest, FormatError, Name, SignError, SignatureAlgorithm, Signer, Verifier, decode, encode, oid,
+};
 
 /// Certificates that may travel in one message.
 const MAX_CERTIFICATES: usize = 32;
@@ -452,11 +454,7 @@ impl Message {
     }
 }
 
-fn assemble(
-    header: &Header,
-    body: &Body,
-    protection: AlgorithmIdentifierOwned,
-) -> Result<(Any, Any), der::Error> {
+fn assemble(header: &Header, body: &Body, protection: AlgorithmIdentifierOwned) -> Result<(Any, Any), der::Error> {
     let octets = |value: &[u8]| OctetString::new(value.to_vec());
     let mut info = Vec::new();
     if header.implicit_confirm {
@@ -464,10 +462,7 @@ fn assemble(
     }
     if let Some(until) = header.confirm_wait {
         let until = GeneralizedTime::from_system_time(whole_seconds(until))?;
-        info.push(InfoTypeAndValue {
-            info_type: oid::CONFIRM_WAIT_TIME,
-            info_value: Some(Any::encode_from(&until)?),
-        });
+        info.push(InfoTypeAndValue { info_type: oid::CONFIRM_WAIT_TIME, info_value: Some(Any::encode_from(&until)?) });
     }
     if let Some(profile) = &header.profile {
         let names = vec![Any::encode_from(&Utf8StringRef::new(profile)?)?];
@@ -603,7 +598,8 @@ impl StatusInfo {
                 Some(BitString::new(7 - highest % 8, octets)?)
             }
         };
-        let text = self.text.iter().map(|text| Any::encode_from(&Utf8StringRef::new(text)?)).collect::<Result<Vec<_>, _>>()?;
+        let text =
+            self.text.iter().map(|text| Any::encode_from(&Utf8StringRef::new(text)?)).collect::<Result<Vec<_>, _>>()?;
         Ok(RawStatusInfo { status: self.status, text: (!text.is_empty()).then_some(text), failure })
     }
 
@@ -615,12 +611,16 @@ impl StatusInfo {
                 .iter()
                 .flatten()
                 .take(16)
-                .map(|any| String::from_utf8_lossy(any.value()).chars().filter(|c| !c.is_control()).take(1_000).collect())
+                .map(|any| {
+                    String::from_utf8_lossy(any.value()).chars().filter(|c| !c.is_control()).take(1_000).collect()
+                })
                 .collect(),
             failures: raw
                 .failure
                 .iter()
-                .flat_map(|bits| bits.bits().enumerate().filter(|(_, set)| *set).map(|(i, _)| i as u8).collect::<Vec<_>>())
+                .flat_map(|bits| {
+                    bits.bits().enumerate().filter(|(_, set)| *set).map(|(i, _)| i as u8).collect::<Vec<_>>()
+                })
                 .collect(),
         }
     }
@@ -689,9 +689,7 @@ impl CertificateResponse {
     ///
     /// [`FormatError`] when a part cannot be encoded.
     pub fn to_content(&self) -> Result<Vec<u8>, FormatError> {
-        let explicit_0 = |der: &[u8]| {
-            Any::new(Tag::ContextSpecific { number: TagNumber(0), constructed: true }, der)
-        };
+        let explicit_0 = |der: &[u8]| Any::new(Tag::ContextSpecific { number: TagNumber(0), constructed: true }, der);
         let message = CertRepMessage {
             ca_pubs: (!self.ca_certificates.is_empty())
                 .then(|| self.ca_certificates.iter().map(|der| content(Any::from_der(der))).collect::<Result<_, _>>())
@@ -721,7 +719,9 @@ impl CertificateResponse {
         };
         let certificate = match &response.key_pair {
             None => None,
-            Some(pair) if pair.certificate.tag() == Tag::ContextSpecific { number: TagNumber(0), constructed: true } => {
+            Some(pair)
+                if pair.certificate.tag() == Tag::ContextSpecific { number: TagNumber(0), constructed: true } =>
+            {
                 Some(pair.certificate.value().to_vec())
             }
             Some(_) => return Err(FormatError::new("certOrEncCert", "an encrypted certificate is not supported")),
@@ -781,9 +781,12 @@ impl CertificateConfirm {
         let status = CertStatus {
             hash: content(OctetString::new(self.hash.clone()))?,
             id: content(int(self.id))?,
-            status: self.status.as_ref().map(StatusInfo::raw).transpose().map_err(|error| {
-                FormatError::new("statusInfo", error.to_string())
-            })?,
+            status: self
+                .status
+                .as_ref()
+                .map(StatusInfo::raw)
+                .transpose()
+                .map_err(|error| FormatError::new("statusInfo", error.to_string()))?,
             hash_algorithm: None,
         };
         encode("certConfirmContent", &vec![status])

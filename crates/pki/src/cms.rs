@@ -159,8 +159,7 @@ pub fn sign(
         crls: None,
         signer_infos,
     };
-    let info =
-        ContentInfo { content_type: oid::CMS_SIGNED_DATA, content: Any::encode_from(&data).map_err(der_error)? };
+    let info = ContentInfo { content_type: oid::CMS_SIGNED_DATA, content: Any::encode_from(&data).map_err(der_error)? };
     encode("contentInfo", &info).map_err(format)
 }
 
@@ -226,9 +225,9 @@ fn find_signer(sid: &Any, certificates: &[Certificate]) -> Result<Certificate, F
                     && certificate.serial().to_integer() == sid.serial_number.as_bytes()
             })
         }
-        Tag::ContextSpecific { number: TagNumber(0), .. } => certificates
-            .iter()
-            .find(|certificate| certificate.subject_key_identifier().as_deref() == Some(sid.value())),
+        Tag::ContextSpecific { number: TagNumber(0), .. } => {
+            certificates.iter().find(|certificate| certificate.subject_key_identifier().as_deref() == Some(sid.value()))
+        }
         _ => return Err(FormatError::new(FIELD, "unknown choice")),
     };
     found.cloned().ok_or_else(|| FormatError::new(FIELD, "the signer's certificate is not inside"))
@@ -280,4 +279,3 @@ fn signature_algorithm(found: ObjectIdentifier, digest: Digest) -> Result<Signat
         Digest::Sha1 => Err(FormatError::new("digestAlgorithm", "SHA-1 signatures are not accepted")),
     }
 }
-

@@ -98,7 +98,8 @@ pub struct CertificateRequest {
 fn small(value: &Int) -> Option<i64> {
     let octets = value.as_bytes();
     let negative = octets.first().is_some_and(|octet| octet & 0x80 != 0);
-    (octets.len() <= 8).then(|| octets.iter().fold(if negative { -1 } else { 0 }, |n, &octet| (n << 8) | i64::from(octet)))
+    (octets.len() <= 8)
+        .then(|| octets.iter().fold(if negative { -1 } else { 0 }, |n, &octet| (n << 8) | i64::from(octet)))
 }
 
 fn named(any: &Any) -> Result<Name, FormatError> {
@@ -137,10 +138,9 @@ pub fn parse(messages: &[u8], verifier: &dyn Verifier) -> Result<CertificateRequ
         .filter(|any| any.tag() == Tag::ContextSpecific { number: TagNumber(1), constructed: true })
         .ok_or_else(|| FormatError::new("popo", "a signature is required as proof of possession"))?;
     // [1] IMPLICIT POPOSigningKey: the same contents under the universal tag.
-    let proof: PossessionSignature =
-        Any::new(Tag::Sequence, proof.value()).and_then(|any| any.decode_as()).map_err(|error| {
-            FormatError::new("popo", error.to_string())
-        })?;
+    let proof: PossessionSignature = Any::new(Tag::Sequence, proof.value())
+        .and_then(|any| any.decode_as())
+        .map_err(|error| FormatError::new("popo", error.to_string()))?;
     verifier
         .verify(
             &public_key,
@@ -187,10 +187,8 @@ pub fn request(
     let wrong = |error: der::Error| SignError(Box::new(FormatError::new("certReqMessages", error.to_string())));
     let controls = old_certificate
         .map(|old| {
-            let id = CertId {
-                issuer: directory_name(&old.issuer)?,
-                serial_number: Int::new(&old.serial.to_integer())?,
-            };
+            let id =
+                CertId { issuer: directory_name(&old.issuer)?, serial_number: Int::new(&old.serial.to_integer())? };
             Ok(vec![Control { id: oid::OLD_CERT_ID, value: Any::encode_from(&id)? }])
         })
         .transpose()
@@ -212,7 +210,8 @@ pub fn request(
         signature: BitString::from_bytes(&signature).map_err(wrong)?,
     };
     let proof = Any::encode_from(&proof).map_err(wrong)?;
-    let proof = Any::new(Tag::ContextSpecific { number: TagNumber(1), constructed: true }, proof.value()).map_err(wrong)?;
+    let proof =
+        Any::new(Tag::ContextSpecific { number: TagNumber(1), constructed: true }, proof.value()).map_err(wrong)?;
     let message = vec![Any::from_der(&request_der).map_err(wrong)?, proof];
     vec![message].to_der().map_err(wrong)
 }

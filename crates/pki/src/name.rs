@@ -33,9 +33,7 @@ impl Name {
                 return Err(FormatError::new(FIELD, format!("attribute {attribute} is empty")));
             }
             let value = match attribute {
-                oid::COUNTRY | oid::SERIAL_NUMBER => {
-                    Any::encode_from(&PrintableStringRef::new(text).map_err(wrong)?)
-                }
+                oid::COUNTRY | oid::SERIAL_NUMBER => Any::encode_from(&PrintableStringRef::new(text).map_err(wrong)?),
                 oid::EMAIL_ADDRESS => Any::encode_from(&Ia5StringRef::new(text).map_err(wrong)?),
                 _ => Any::encode_from(&Utf8StringRef::new(text).map_err(wrong)?),
             }
@@ -70,10 +68,7 @@ impl Name {
     /// Attributes in the order of the name.
     pub fn attributes(&self) -> Vec<(ObjectIdentifier, String)> {
         let rdns: Vec<SetOfVec<AttributeTypeAndValue>> = decode("name", &self.0).unwrap_or_default();
-        rdns.iter()
-            .flat_map(|rdn| rdn.iter())
-            .map(|attribute| (attribute.oid, text(&attribute.value)))
-            .collect()
+        rdns.iter().flat_map(|rdn| rdn.iter()).map(|attribute| (attribute.oid, text(&attribute.value))).collect()
     }
 
     /// First value of an attribute.

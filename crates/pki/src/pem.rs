@@ -21,8 +21,7 @@ pub fn certificates(bytes: &[u8]) -> Result<Vec<Vec<u8>>, FormatError> {
         let block = &rest[start..];
         let end = block.find(END).ok_or_else(|| FormatError::new("PEM", "a CERTIFICATE block has no end"))?;
         let text = block[..end + END.len()].replace('\r', "") + "\n";
-        let (_, der) =
-            pem::decode_vec(text.as_bytes()).map_err(|error| FormatError::new("PEM", error.to_string()))?;
+        let (_, der) = pem::decode_vec(text.as_bytes()).map_err(|error| FormatError::new("PEM", error.to_string()))?;
         found.push(der);
         rest = &block[end + END.len()..];
     }

@@ -48,15 +48,10 @@ pub fn statements(on_device: bool, disclosures: &[(&str, &str)]) -> Result<Vec<u
     }
     let locations = disclosures
         .iter()
-        .map(|(url, language)| {
-            Ok(Location { url: Ia5String::new(url)?, language: PrintableString::new(language)? })
-        })
+        .map(|(url, language)| Ok(Location { url: Ia5String::new(url)?, language: PrintableString::new(language)? }))
         .collect::<Result<Vec<_>, der::Error>>()
         .map_err(wrong)?;
     all.push(Statement { id: oid::QC_PDS, info: Some(Any::encode_from(&locations).map_err(wrong)?) });
-    all.push(Statement {
-        id: oid::QC_TYPE,
-        info: Some(Any::encode_from(&vec![oid::QCT_ESIGN]).map_err(wrong)?),
-    });
+    all.push(Statement { id: oid::QC_TYPE, info: Some(Any::encode_from(&vec![oid::QCT_ESIGN]).map_err(wrong)?) });
     encode(FIELD, &all)
 }

@@ -91,10 +91,7 @@ impl Serial {
         if text.starts_with('-') {
             return Err(SerialError::NotPositive);
         }
-        let digits: String = text
-            .chars()
-            .filter(|c| !matches!(c, ' ' | ':' | '-' | '\u{a0}' | '\t'))
-            .collect();
+        let digits: String = text.chars().filter(|c| !matches!(c, ' ' | ':' | '-' | '\u{a0}' | '\t')).collect();
         let (digits, marked) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
             Some(rest) => (rest, true),
             None => (digits.as_str(), false),

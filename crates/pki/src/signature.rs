@@ -143,10 +143,7 @@ impl KeyKind {
                 Ok(Self::Rsa(bits))
             }
             oid::EC_PUBLIC_KEY => {
-                let curve = info
-                    .algorithm
-                    .parameters
-                    .and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
+                let curve = info.algorithm.parameters.and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
                 match curve {
                     Some(oid::P256) => Ok(Self::P256),
                     Some(oid::P384) => Ok(Self::P384),

@@ -116,9 +116,7 @@ pub fn prepare(
     let (kind, recipient) = match (credential, wish.predecessor) {
         (_, Some(predecessor)) => (BodyKind::KeyUpdateRequest, predecessor.issuer().clone()),
         (Credential::Invited(..), None) => (BodyKind::InitializationRequest, Name::empty()),
-        (Credential::Holder(_, certificate), None) => {
-            (BodyKind::CertificationRequest, certificate.issuer().clone())
-        }
+        (Credential::Holder(_, certificate), None) => (BodyKind::CertificationRequest, certificate.issuer().clone()),
     };
     let old = wish.predecessor.map(|certificate| CertificateId {
         issuer: certificate.issuer().clone(),
@@ -143,12 +141,7 @@ pub struct CmpService<'a> {
 }
 
 impl CmpService<'_> {
-    fn exchange(
-        &self,
-        message: &[u8],
-        credential: &Credential<'_>,
-        at: SystemTime,
-    ) -> Result<Message, RemoteError> {
+    fn exchange(&self, message: &[u8], credential: &Credential<'_>, at: SystemTime) -> Result<Message, RemoteError> {
         let sent = Message::from_der(message).map_err(|error| RemoteError::Malformed(error.to_string()))?;
         let response = self.http.post(self.address, "application/pkixcmp", message.to_vec())?;
         let body = response.success()?;
@@ -298,10 +291,9 @@ fn outcome(answer: &Message, credential: &Credential<'_>) -> Result<Outcome, Rem
                     id: response.id,
                     nonce: answer.header.sender_nonce.clone(),
                 }),
-                _ if response.status.status == cmp::Status::Waiting as u8 => Ok(Outcome::Waiting {
-                    check_after: 1,
-                    reason: response.status.text.first().cloned(),
-                }),
+                _ if response.status.status == cmp::Status::Waiting as u8 => {
+                    Ok(Outcome::Waiting { check_after: 1, reason: response.status.text.first().cloned() })
+                }
                 _ => Ok(Outcome::Refused(response.status.text.join("; "))),
             }
         }

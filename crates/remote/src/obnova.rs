@@ -47,7 +47,8 @@ impl ObnovaAuthority<'_> {
     /// [`RemoteError`].
     pub fn verdict(&self, directory: &Directory, question: Vec<u8>) -> Result<VerdictAnswer, RemoteError> {
         let address = format!("{}{}", self.address, directory.verdict);
-        let answer: VerdictAnswer = document(&self.http.post(&address, "application/pkcs7-mime", question)?.success()?)?;
+        let answer: VerdictAnswer =
+            document(&self.http.post(&address, "application/pkcs7-mime", question)?.success()?)?;
         named(&answer.document, name::VERDICT)?;
         Ok(answer)
     }

@@ -16,13 +16,9 @@ fn link(previous: &str, at: i64, event: &str, detail: &str) -> String {
 /// # Errors
 ///
 /// The database's own error.
-pub async fn append(
-    connection: &mut AnyConnection,
-    at: i64,
-    event: &str,
-    detail: &str,
-) -> Result<(), sqlx::Error> {
-    let last = sqlx::query("SELECT seq, link FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(&mut *connection).await?;
+pub async fn append(connection: &mut AnyConnection, at: i64, event: &str, detail: &str) -> Result<(), sqlx::Error> {
+    let last =
+        sqlx::query("SELECT seq, link FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(&mut *connection).await?;
     let (seq, previous) = match last {
         Some(row) => (row.try_get::<i64, _>(0)? + 1, row.try_get::<String, _>(1)?),
         None => (1, String::new()),
@@ -51,8 +47,7 @@ pub async fn check(pool: &AnyPool) -> Result<i64, ServeError> {
         expected += 1;
         let seq: i64 = row.try_get(0)?;
         let found: String = row.try_get(4)?;
-        let computed =
-            link(&previous, row.try_get(1)?, &row.try_get::<String, _>(2)?, &row.try_get::<String, _>(3)?);
+        let computed = link(&previous, row.try_get(1)?, &row.try_get::<String, _>(2)?, &row.try_get::<String, _>(3)?);
         if seq != expected || found != computed {
             return Err(ServeError::new("audit log", format!("entry {expected} was changed or removed")));
         }

@@ -88,8 +88,7 @@ impl Config {
         let path = folder.join("obnova-server.toml");
         let text = std::fs::read_to_string(&path)
             .map_err(|error| ServeError::new(format!("reading {}", path.display()), error))?;
-        let mut config: Self =
-            toml::from_str(&text).map_err(|error| ServeError::new(path.display(), error))?;
+        let mut config: Self = toml::from_str(&text).map_err(|error| ServeError::new(path.display(), error))?;
         config.folder = folder.to_owned();
         for url in [&mut config.authority.database, &mut config.identity.database] {
             if let Some(file) = url.strip_prefix("sqlite:") {

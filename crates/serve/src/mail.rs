@@ -94,12 +94,11 @@ impl Sender {
     /// [`ServeError`] for a bad address, a missing password file, or an unprotected way off this machine.
     pub fn new(database: Database, config: &MailConfig) -> Result<Self, ServeError> {
         let loopback = matches!(config.host.as_str(), "localhost" | "127.0.0.1" | "::1");
-        let mut builder =
-            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&config.host).port(config.port);
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&config.host).port(config.port);
         match config.security {
             Security::Starttls => {
-                let parameters = TlsParameters::new(config.host.clone())
-                    .map_err(|error| ServeError::new("mail.security", error))?;
+                let parameters =
+                    TlsParameters::new(config.host.clone()).map_err(|error| ServeError::new("mail.security", error))?;
                 builder = builder.tls(Tls::Required(parameters));
             }
             Security::None if loopback => {}

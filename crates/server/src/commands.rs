@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Parser, Subcommand};
 use obnova_ca::{Authority, CeremonyOptions, ISSUERS};
+use obnova_crypto::Secret;
 use obnova_idp::{Identity, TrustedIssuer};
 use obnova_lifecycle::document::IdentityAddress;
 use obnova_pki::{Certificate, KeyKind, Serial};
@@ -16,14 +17,17 @@ use obnova_serve::config::Config;
 use obnova_serve::listener::{self, ClientCertificates};
 use obnova_serve::mail::Sender;
 use obnova_serve::{ServeError, audit};
-use obnova_crypto::Secret;
 use serde_json::json;
 
 use crate::output::say;
 
 /// The authority and the identity space of obnova.
 #[derive(Parser)]
-#[command(name = "obnova-server", version, after_help = "Examples:\n  obnova-server init --dir /srv/obnova --organisation \"My Office\" --passphrase-file /run/secrets/obnova\n  obnova-server office import people.csv --dir /srv/obnova --passphrase-file /run/secrets/obnova\n  obnova-server run --dir /srv/obnova --passphrase-file /run/secrets/obnova")]
+#[command(
+    name = "obnova-server",
+    version,
+    after_help = "Examples:\n  obnova-server init --dir /srv/obnova --organisation \"My Office\" --passphrase-file /run/secrets/obnova\n  obnova-server office import people.csv --dir /srv/obnova --passphrase-file /run/secrets/obnova\n  obnova-server run --dir /srv/obnova --passphrase-file /run/secrets/obnova"
+)]
 struct Arguments {
     /// Folder with obnova-server.toml, keys and databases.
     #[arg(long, global = true, default_value = ".")]
@@ -167,9 +171,8 @@ struct Context {
 }
 
 fn passphrase(file: Option<&Path>) -> Result<Secret, ServeError> {
-    let file = file.ok_or_else(|| {
-        ServeError::new("passphrase", "give --passphrase-file FILE (\"-\" reads standard input)")
-    })?;
+    let file =
+        file.ok_or_else(|| ServeError::new("passphrase", "give --passphrase-file FILE (\"-\" reads standard input)"))?;
     let mut text = String::new();
     if file == Path::new("-") {
         std::io::stdin().read_to_string(&mut text)?;
@@ -186,7 +189,10 @@ pub(crate) fn run() -> ExitCode {
         runtime.block_on(async {
             let config = Config::read(&arguments.dir)?;
             if arguments.demo_days_back > 0 && !config.demonstration {
-                return Err(ServeError::new("--demo-days-back", "only where the configuration says demonstration = true"));
+                return Err(ServeError::new(
+                    "--demo-days-back",
+                    "only where the configuration says demonstration = true",
+                ));
             }
             let clock = ServerClock { behind: Duration::from_secs(arguments.demo_days_back * 86_400) };
             let context = Context {
@@ -213,16 +219,16 @@ fn key_kind(text: &str) -> Result<KeyKind, ServeError> {
         "p384" => KeyKind::P384,
         "rsa3072" => KeyKind::Rsa(3072),
         "rsa4096" => KeyKind::Rsa(4096),
-        other => return Err(ServeError::new("--issuer-key", format!("{other}: choose p256, p384, rsa3072 or rsa4096"))),
+        other => {
+            return Err(ServeError::new("--issuer-key", format!("{other}: choose p256, p384, rsa3072 or rsa4096")));
+        }
     })
 }
 
 async fn authority(context: &Context) -> Result<Authority, ServeError> {
     let identity = &context.config.identity;
-    let address = IdentityAddress {
-        audience: identity.audience.clone(),
-        login: format!("https://{}", identity.address),
-    };
+    let address =
+        IdentityAddress { audience: identity.audience.clone(), login: format!("https://{}", identity.address) };
     Authority::open(
         &context.config.folder,
         context.config.authority.clone(),
@@ -350,7 +356,11 @@ async fn command(context: &Context, command: Command) -> Result<(), ServeError> 
             data["tls_sha256"] = json!(tls);
             let text = format!(
                 "Invitation for {} ({})\n  authority: {}\n  reference: {}\n  code:      {}\n  root:      {}\n  TLS:       {tls}",
-                invitation.name, invitation.profile, invitation.authority, invitation.reference, invitation.code,
+                invitation.name,
+                invitation.profile,
+                invitation.authority,
+                invitation.reference,
+                invitation.code,
                 invitation.root_sha256
             );
             say(context.json, &text, &data);
@@ -378,7 +388,11 @@ async fn command(context: &Context, command: Command) -> Result<(), ServeError> 
             for candidate in candidates {
                 match authority.revoke(&issuer, &candidate, reason).await {
                     Ok(()) => {
-                        say(context.json, &format!("revoked: {issuer} {candidate}"), &json!({ "revoked": candidate.hexadecimal() }));
+                        say(
+                            context.json,
+                            &format!("revoked: {issuer} {candidate}"),
+                            &json!({ "revoked": candidate.hexadecimal() }),
+                        );
                         return Ok(());
                     }
                     Err(error) => last = Some(error),
@@ -445,9 +459,13 @@ async fn accounts(context: &Context, command: Account) -> Result<(), ServeError>
         Account::Show { login } => match identity.account(&login).await.map_err(failed)? {
             None => return Err(ServeError::new("refused", format!("there is no account {login}"))),
             Some(account) => {
-                let mut text = format!("{} – {}, {} ({})\n", account.login, account.name, account.organisation, account.role);
+                let mut text =
+                    format!("{} – {}, {} ({})\n", account.login, account.name, account.organisation, account.role);
                 for binding in &account.bindings {
-                    text.push_str(&format!("  {}  {} (0x{})  {}\n", binding.issuer, binding.decimal, binding.hexadecimal, binding.added_how));
+                    text.push_str(&format!(
+                        "  {}  {} (0x{})  {}\n",
+                        binding.issuer, binding.decimal, binding.hexadecimal, binding.added_how
+                    ));
                 }
                 say(context.json, text.trim_end(), &account);
             }

@@ -123,7 +123,8 @@ impl World {
         world.write_configuration()?;
         let settings = match world.options.store {
             Store::SoftHsm => {
-                let conf = format!("directories.tokendir = {}\nobjectstore.backend = file\n", world.path("tokens").display());
+                let conf =
+                    format!("directories.tokendir = {}\nobjectstore.backend = file\n", world.path("tokens").display());
                 std::fs::write(world.path("softhsm2.conf"), conf)?;
                 let module = softhsm_module().ok_or_else(|| failed("SoftHSM is not installed"))?;
                 let mut command = Command::new("softhsm2-util");
@@ -131,7 +132,9 @@ impl World {
                     .env("SOFTHSM2_CONF", world.path("softhsm2.conf"))
                     .args(["--init-token", "--free", "--label", "DEMO token", "--pin", PIN, "--so-pin", "87654321"])
                     .stdout(Stdio::null());
-                world.say(&format!("softhsm2-util --init-token --free --label \"DEMO token\" --pin {PIN} --so-pin 87654321"));
+                world.say(&format!(
+                    "softhsm2-util --init-token --free --label \"DEMO token\" --pin {PIN} --so-pin 87654321"
+                ));
                 if !command.status()?.success() {
                     return Err(failed("softhsm2-util --init-token failed"));
                 }
@@ -317,7 +320,8 @@ impl World {
     /// The system's own error; `false` when the station was never reached.
     pub fn kill_at(&self, arguments: &[&str], station: &str) -> std::io::Result<bool> {
         self.say(&format!("obnova {}   # killed at {station}", shown(arguments)));
-        let mut child = self.client_command(arguments).arg("--json").stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut child =
+            self.client_command(arguments).arg("--json").stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let stderr = child.stderr.take().ok_or_else(|| failed("no output"))?;
         let wanted = format!("\"station\":\"{}\"", station.to_ascii_lowercase());
         let mut reached = false;
@@ -386,7 +390,15 @@ impl World {
     /// What one of the programs said.
     pub fn furnish(&mut self) -> std::io::Result<()> {
         self.days_back = 365;
-        self.server(&["init", "--organisation", "DEMO Office", "--prefix", "DEMO ", "--issuer-key", self.options.issuer_key])?;
+        self.server(&[
+            "init",
+            "--organisation",
+            "DEMO Office",
+            "--prefix",
+            "DEMO ",
+            "--issuer-key",
+            self.options.issuer_key,
+        ])?;
         self.import(&Office::default())?;
         self.start_server()?;
         self.enroll(self.profile(), if self.options.store == Store::SoftHsm { "rsa2048" } else { "p256" })?;
@@ -395,12 +407,27 @@ impl World {
         self.days_back = 0;
         self.start_server()?;
         self.server(&[
-            "account", "add", "demo.admin", "--name", "DEMO Administrator", "--email", "admin@demo.obnova.example.com",
-            "--organisation", "DEMO Úřad", "--administrator",
+            "account",
+            "add",
+            "demo.admin",
+            "--name",
+            "DEMO Administrator",
+            "--email",
+            "admin@demo.obnova.example.com",
+            "--organisation",
+            "DEMO Úřad",
+            "--administrator",
         ])?;
         self.server(&[
-            "account", "add", "demo.jana", "--name", "Jana Dvořáková DEMO", "--email", "jana@demo.obnova.example.com",
-            "--organisation", "DEMO Úřad",
+            "account",
+            "add",
+            "demo.jana",
+            "--name",
+            "Jana Dvořáková DEMO",
+            "--email",
+            "jana@demo.obnova.example.com",
+            "--organisation",
+            "DEMO Úřad",
         ])?;
         let serial = self.serial_of("commercial")?;
         self.server(&["account", "bind", "demo.jana", "--issuer", "Public CA", "--serial", &serial])?;

@@ -70,8 +70,17 @@ fn killed_at_every_station(store: Store) {
     let keys_before = world.ask(&["list"]).unwrap()["certificates"].as_array().unwrap().len();
     let mut kills = 0;
     let stations = [
-        "found", "keyed", "requested", "submitted", "issued", "accepted", "confirmed", "installed", "proven",
-        "registered", "retired",
+        "found",
+        "keyed",
+        "requested",
+        "submitted",
+        "issued",
+        "accepted",
+        "confirmed",
+        "installed",
+        "proven",
+        "registered",
+        "retired",
     ];
     assert!(world.kill_at(&["renew", "--all"], stations[0]).unwrap());
     for station in &stations[1..] {
@@ -138,7 +147,8 @@ fn one_refused_leaves_the_other_complete() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("DEMO reason"));
     let status = world.ask(&["status"]).unwrap();
-    let items = status.as_array().unwrap().iter().find(|journey| journey["items"].as_array().unwrap().len() == 2).unwrap();
+    let items =
+        status.as_array().unwrap().iter().find(|journey| journey["items"].as_array().unwrap().len() == 2).unwrap();
     assert_eq!(items["items"][1]["station"], "retired", "{status}");
     assert!(world.letter_with("Message-ID: <refused-", Duration::from_secs(10)).is_some());
 }

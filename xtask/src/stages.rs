@@ -1,0 +1,110 @@
+//! The stages of the test command: `fast`, `peers`, `slow`; each prints its time.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::{Outcome, check, run as program};
+
+/// Debian packages that the tests use, with the program or file that shows that each is there.
+const PACKAGES: [(&str, &str); 7] = [
+    ("softhsm2", "/usr/bin/softhsm2-util"),
+    ("opensc", "/usr/bin/pkcs11-tool"),
+    ("postgresql", "/usr/lib/postgresql"),
+    ("openssl", "/usr/bin/openssl"),
+    ("curl", "/usr/bin/curl"),
+    ("strace", "/usr/bin/strace"),
+    ("python3-venv", "/usr/lib/python3/dist-packages/../../python3.11/ensurepip"),
+];
+
+/// Where the Python judges live.
+const VENV: &str = "target/judges";
+
+fn missing() -> Vec<&'static str> {
+    PACKAGES.iter().filter(|(_, shows)| !std::path::Path::new(shows).exists()).map(|(name, _)| *name).collect()
+}
+
+fn agreed(question: &str) -> bool {
+    if !std::io::stdin().is_terminal() {
+        return false;
+    }
+    print!("{question} [y/N] ");
+    let _ = std::io::stdout().flush();
+    let mut line = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut line);
+    matches!(line.trim(), "y" | "yes" | "a" | "ano")
+}
+
+fn install(yes: bool) -> Outcome {
+    let packages = missing();
+    if !packages.is_empty() {
+        println!("The tests need these Debian packages: {}", packages.join(" "));
+        if !yes && !agreed("Install them now with apt-get?") {
+            return Err("not installed; --quick runs the tests that need none".to_owned());
+        }
+        let apt = |arguments: &[&str]| {
+            let mut command = if Command::new("sudo").arg("-V").stdout(Stdio::null()).status().is_ok() {
+                let mut command = Command::new("sudo");
+                command.arg("apt-get");
+                command
+            } else {
+                Command::new("apt-get")
+            };
+            let status = command
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .args(arguments)
+                .status()
+                .map_err(|error| error.to_string())?;
+            if status.success() { Ok(()) } else { Err(format!("apt-get {} failed", arguments.join(" "))) }
+        };
+        apt(&["update", "-qq"])?;
+        let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends"];
+        arguments.extend(&packages);
+        apt(&arguments)?;
+    }
+    let venv = crate::root().join(VENV);
+    if !venv.join("bin/lint_etsi_cert").exists() {
+        println!("Installing pkilint from PyPI into {VENV}");
+        program("/usr/bin/python3", &["-m", "venv", VENV]).or_else(|_| program("python3", &["-m", "venv", VENV]))?;
+        program(&format!("{VENV}/bin/pip"), &["install", "--quiet", "pkilint==0.13.3"])?;
+    }
+    Ok(())
+}
+
+fn stage(name: &str, work: impl FnOnce() -> Outcome) -> Outcome {
+    let begun = Instant::now();
+    println!("== stage {name}");
+    let done = work();
+    println!("== stage {name}: {} in {} s", if done.is_ok() { "ok" } else { "FAILED" }, begun.elapsed().as_secs());
+    done
+}
+
+/// Lists and installs packages, then runs everything; `--quick` needs no package.
+pub(crate) fn run(arguments: &[&str]) -> Outcome {
+    let quick = arguments.contains(&"--quick");
+    let ci = std::env::var("CI").as_deref() == Ok("true");
+    if !quick {
+        install(arguments.contains(&"--yes") || ci)?;
+    }
+    stage("fast", || {
+        check::run()?;
+        program("cargo", &["build", "--quiet"])?;
+        let units = ["test", "--quiet", "--workspace", "--exclude", "obnova-testkit"];
+        program("cargo", &units)?;
+        let mut house = vec!["test", "--package", "obnova-testkit", "--"];
+        if quick {
+            // Only what plays on a file store with SQLite.
+            house.extend(["road::waiting", "road::debt", "road::one_refused"]);
+        } else {
+            house.push("road::");
+        }
+        program("cargo", &house)
+    })?;
+    if quick {
+        return Ok(());
+    }
+    stage("peers", || program("cargo", &["test", "--package", "obnova-testkit", "--", "peers::"]))?;
+    stage("slow", || {
+        program("cargo", &["test", "--package", "obnova-testkit", "--", "faults::", "--test-threads", "2"])
+    })
+}
