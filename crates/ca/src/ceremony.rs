@@ -42,6 +42,7 @@ struct Issuer<'a> {
     id: &'a str,
 }
 
+#[allow(clippy::too_many_arguments, reason = "a ceremony names everything")]
 fn make(
     kind: HouseKind,
     subject: &Name,
@@ -154,16 +155,15 @@ pub fn initialise(folder: &Path, options: &CeremonyOptions, passphrase: &Secret)
     write_certificate(folder, "root", &root)
 }
 
+/// Chain in DER, the own certificate first, and the key in PKCS#8.
+pub type TlsIdentity = (Vec<Vec<u8>>, obnova_crypto::Zeroizing<Vec<u8>>);
+
 /// Chain and PKCS#8 key of a TLS certificate for `hosts`, made anew at every start by the service root.
 ///
 /// # Errors
 ///
 /// [`ServeError`] when the service root cannot be read.
-pub fn tls_identity(
-    folder: &Path,
-    hosts: &[String],
-    passphrase: &Secret,
-) -> Result<(Vec<Vec<u8>>, obnova_crypto::Zeroizing<Vec<u8>>), ServeError> {
+pub fn tls_identity(folder: &Path, hosts: &[String], passphrase: &Secret) -> Result<TlsIdentity, ServeError> {
     let service_key = read_key(folder, "service", passphrase)?;
     let service = read_certificate(folder, "service")?;
     let key = generate(KeyKind::P256)?;

@@ -11,7 +11,7 @@ mod store;
 mod web;
 
 pub use authority::{Authority, ISSUERS};
-pub use ceremony::{CeremonyOptions, initialise, tls_identity};
+pub use ceremony::{CeremonyOptions, TlsIdentity, initialise, tls_identity};
 pub use issue::RevokeError;
 pub use office::{ImportReport, Invitation, OfficeError, RequestLine, RowError};
 pub use web::router;

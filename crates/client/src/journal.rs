@@ -185,8 +185,7 @@ pub struct Journal {
 fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Evidence>, u64), JournalError> {
     let mut evidence = Vec::new();
     let mut at = 0;
-    loop {
-        let Some(head) = bytes.get(at..at + 36) else { break };
+    while let Some(head) = bytes.get(at..at + 36) {
         let mut length = [0; 4];
         length.copy_from_slice(&head[..4]);
         let length = u32::from_be_bytes(length) as usize;

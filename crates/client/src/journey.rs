@@ -429,7 +429,7 @@ impl<'a> Journey<'a> {
                     && plan.items.iter().any(|mine| mine.predecessor == item.predecessor)
             });
             // No second key for the same predecessor while one waits for its certificate.
-            if (open && same_predecessor) || (open && same_invitation) {
+            if open && (same_predecessor || same_invitation) {
                 return Err(ClientError::new("renewal-open", path.file_stem().unwrap_or_default().to_string_lossy()));
             }
         }
@@ -589,13 +589,13 @@ impl<'a> Journey<'a> {
             Sent::Refused(why) => return Ok(Reached::Refused(why)),
         };
         progress.station(item, &kind, Station::Submitted);
-        let issued = match self.collect(item, submitted)? {
+        let issued = match self.collect(item, *submitted)? {
             Collected::Issued(issued) => issued,
             Collected::Waiting { check_after, reason } => return Ok(Reached::Waiting { check_after, reason }),
             Collected::Refused(why) => return Ok(Reached::Refused(why)),
         };
         progress.station(item, &kind, Station::Issued);
-        let accepted = match self.accept(item, issued)? {
+        let accepted = match self.accept(item, *issued)? {
             Ok(accepted) => accepted,
             Err(why) => return Ok(Reached::Refused(why)),
         };
@@ -774,7 +774,7 @@ impl<'a> Journey<'a> {
                 return Ok(Sent::Refused(why));
             }
         }
-        Ok(Sent::Submitted(requested.submitted(transaction)))
+        Ok(Sent::Submitted(Box::new(requested.submitted(transaction))))
     }
 
     fn collect(&mut self, item: usize, submitted: Submitted) -> Result<Collected, ClientError> {
@@ -790,7 +790,7 @@ impl<'a> Journey<'a> {
             }
         }
         let came = self.known(item).came.ok_or_else(|| ClientError::new("journal-error", "issued"))?;
-        Ok(Collected::Issued(submitted.issued(came.certificate)))
+        Ok(Collected::Issued(Box::new(submitted.issued(came.certificate))))
     }
 
     /// Checks the certificate; one that fails is refused towards the authority as well.
@@ -978,12 +978,12 @@ enum Reached {
 }
 
 enum Sent {
-    Submitted(Submitted),
+    Submitted(Box<Submitted>),
     Refused(String),
 }
 
 enum Collected {
-    Issued(Issued),
+    Issued(Box<Issued>),
     Waiting { check_after: u64, reason: Option<String> },
     Refused(String),
 }

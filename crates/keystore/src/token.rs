@@ -68,6 +68,9 @@ pub struct TokenStore {
     session: Option<Session>,
 }
 
+/// A private key object with its SubjectPublicKeyInfo and its CKA_ID.
+type PrivateKeyObject = (ObjectHandle, Vec<u8>, Vec<u8>);
+
 fn map(error: Error) -> KeyStoreError {
     match error {
         Error::Pkcs11(code, call) => match code {
@@ -207,7 +210,7 @@ impl TokenStore {
 
     /// Private keys with their SubjectPublicKeyInfo and CKA_ID; matched by the key itself, then its public
     /// half, then the certificate, by CKA_ID.
-    fn private_keys(&mut self) -> Result<Vec<(ObjectHandle, Vec<u8>, Vec<u8>)>, KeyStoreError> {
+    fn private_keys(&mut self) -> Result<Vec<PrivateKeyObject>, KeyStoreError> {
         let private = self.find(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])?;
         let mut public = Vec::new();
         for object in self.find(&[Attribute::Class(ObjectClass::PUBLIC_KEY)])? {

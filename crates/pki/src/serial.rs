@@ -211,7 +211,10 @@ mod tests {
             let octets: Vec<u8> = (0..length).map(|i: u8| 0x81u8.wrapping_add(i.wrapping_mul(37)) | 1).collect();
             let serial = Serial::from_be_octets(&octets).unwrap();
             assert!(Serial::candidates(&serial.decimal()).unwrap().contains(&serial));
-            assert_eq!(Serial::candidates(&format!("0x{}", serial.hexadecimal())).unwrap(), [serial.clone()]);
+            assert_eq!(
+                Serial::candidates(&format!("0x{}", serial.hexadecimal())).unwrap(),
+                [serial.clone()].as_slice()
+            );
             assert_eq!(Serial::from_integer(&serial.to_integer()).unwrap(), serial);
         }
     }
