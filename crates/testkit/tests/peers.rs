@@ -1,1 +1,415 @@
-//! Foreign judges.
+//! Foreign judges: programs that we did not write read what we write, and write what we read.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use obnova_crypto::{Pfx, Primitives, Secret};
+use obnova_pki::{Certificate, Signer, cms};
+use obnova_testkit::{Engine, Store, World, softhsm_module};
+
+use crate::stage::{has_softhsm, skip, world};
+
+fn has(program: &str) -> bool {
+    let there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !there {
+        skip(program);
+    }
+    there
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[track_caller]
+fn ok(mut command: impl std::borrow::BorrowMut<Command>) -> String {
+    let command = command.borrow_mut();
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", text(&output));
+    text(&output)
+}
+
+fn openssl(folder: &Path) -> Command {
+    let mut command = Command::new("openssl");
+    command.current_dir(folder);
+    command
+}
+
+/// A foreign client of our authority.
+struct CmpClient<'a> {
+    world: &'a World,
+    folder: PathBuf,
+}
+
+impl<'a> CmpClient<'a> {
+    fn new(world: &'a World) -> Self {
+        let folder = world.path("peer");
+        std::fs::create_dir_all(&folder).unwrap();
+        Self { world, folder }
+    }
+
+    fn key(&self, name: &str) {
+        ok(openssl(&self.folder).args(["ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", name]));
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = openssl(&self.folder);
+        command
+            .args(["cmp", "-config", "", "-server", &format!("https://{}", self.world.authority_address())])
+            .args(["-path", ".well-known/cmp", "-tls_used", "-tls_trusted"])
+            .arg(self.world.house_certificate("service"))
+            .args(arguments);
+        command
+    }
+
+    fn invited(&self, profile: &str) -> (String, String) {
+        let invitation = self.world.server(&["invite", "DEMO-100", "--profile", profile, "--json"]).unwrap();
+        let invitation: serde_json::Value = serde_json::from_str(&invitation).unwrap();
+        let field = |name: &str| invitation[name].as_str().unwrap().to_owned();
+        (field("reference"), field("code"))
+    }
+
+    /// A first certificate, as `NAME.pem` with `NAME.key`.
+    fn enroll(&self, name: &str) {
+        let (reference, code) = self.invited("commercial");
+        self.key(&format!("{name}.key"));
+        ok(self
+            .command(&["-cmd", "ir", "-ref", &reference, "-secret", &format!("pass:{code}"), "-subject", "/CN=invited"])
+            .args(["-recipient", "/CN=any", "-newkey", &format!("{name}.key"), "-certout", &format!("{name}.pem")])
+            .args(["-cacertsout", "root.pem"]));
+    }
+
+    fn signed(&self, arguments: &[&str], by: &str) -> Command {
+        let mut command = self.command(arguments);
+        command.args(["-cert", &format!("{by}.pem"), "-key", &format!("{by}.key"), "-trusted"]);
+        command.arg(self.world.house_certificate("root"));
+        command
+    }
+}
+
+#[test]
+fn openssl_is_a_client_of_our_authority() {
+    let (world, _folder) = world(Store::File, Engine::Sqlite);
+    let peer = CmpClient::new(&world);
+    peer.enroll("first");
+    // The root that came under the MAC is the root.
+    let root = Certificate::from_any_form(&std::fs::read(world.house_certificate("root")).unwrap()).unwrap();
+    let came = Certificate::from_any_form(&std::fs::read(peer.folder.join("root.pem")).unwrap()).unwrap();
+    assert_eq!(root, came);
+    peer.key("second.key");
+    ok(peer.signed(&["-cmd", "cr", "-newkey", "second.key", "-certout", "second.pem"], "first"));
+    peer.key("third.key");
+    ok(peer
+        .signed(&["-cmd", "cr", "-newkey", "third.key", "-certout", "third.pem"], "first")
+        .args(["-implicit_confirm"]));
+    peer.key("fourth.key");
+    ok(openssl(&peer.folder).args(["req", "-new", "-key", "fourth.key", "-subj", "/CN=x", "-out", "fourth.csr"]));
+    ok(peer.signed(&["-cmd", "p10cr", "-csr", "fourth.csr", "-certout", "fourth.pem"], "first"));
+    ok(peer.signed(&["-cmd", "genm"], "first"));
+    ok(peer.signed(&["-cmd", "rr", "-oldcert", "second.pem", "-revreason", "4"], "first"));
+    let again = peer.signed(&["-cmd", "rr", "-oldcert", "second.pem", "-revreason", "4"], "first").output().unwrap();
+    assert!(!again.status.success() && text(&again).contains("revoked before"), "{}", text(&again));
+    // A revoked certificate asks for nothing any more.
+    peer.key("fifth.key");
+    let refused = peer.signed(&["-cmd", "cr", "-newkey", "fifth.key", "-certout", "fifth.pem"], "second").output().unwrap();
+    assert!(!refused.status.success() && text(&refused).contains("was revoked"), "{}", text(&refused));
+    // The window is not open for a certificate that is new.
+    let early = peer.signed(&["-cmd", "kur", "-newkey", "fifth.key", "-certout", "fifth.pem"], "first").output().unwrap();
+    assert!(!early.status.success() && text(&early).contains("renewal-too-early"), "{}", text(&early));
+    // Every certificate leads to the root, and the list that names the revoked one verifies.
+    let chain = peer.folder.join("commercial.pem");
+    std::fs::copy(world.house_certificate("commercial"), &chain).unwrap();
+    for name in ["first", "third", "fourth"] {
+        ok(openssl(&peer.folder).args(["verify", "-x509_strict", "-CAfile"]).arg(world.house_certificate("root")).args([
+            "-untrusted",
+            "commercial.pem",
+            &format!("{name}.pem"),
+        ]));
+    }
+}
+
+#[test]
+fn openssl_renews_polls_and_is_refused() {
+    let (world, _folder) = world(Store::File, Engine::Sqlite);
+    let peer = CmpClient::new(&world);
+    // The clerk's own old certificate, in the hands of a foreign client.
+    let p12 = world.path("demo.p12");
+    ok(openssl(&peer.folder).args(["pkcs12", "-in"]).arg(&p12).args(["-passin", "pass:123456", "-nodes", "-out", "all.pem"]));
+    let pfx = Pfx::read(&std::fs::read(&p12).unwrap(), &Secret::new("123456".into())).unwrap();
+    for entry in &pfx.keys {
+        let certificate = entry.certificate.as_ref().unwrap();
+        let name = if certificate.kind() == obnova_pki::Kind::Commercial { "old-c" } else { "old-q" };
+        std::fs::write(peer.folder.join(format!("{name}.pem")), obnova_pki::pem::block("CERTIFICATE", certificate.der()).unwrap()).unwrap();
+        std::fs::write(peer.folder.join(format!("{name}.key")), obnova_pki::pem::block("PRIVATE KEY", entry.key.pkcs8()).unwrap()).unwrap();
+    }
+    peer.key("new-c.key");
+    ok(peer.signed(&["-cmd", "kur", "-newkey", "new-c.key", "-certout", "new-c.pem"], "old-c"));
+    let old = Certificate::from_any_form(&std::fs::read(peer.folder.join("old-c.pem")).unwrap()).unwrap();
+    let new = Certificate::from_any_form(&std::fs::read(peer.folder.join("new-c.pem")).unwrap()).unwrap();
+    assert_eq!(old.subject(), new.subject());
+    // The same key is not certified twice, and another subject is no successor.
+    let same = peer.signed(&["-cmd", "kur", "-newkey", "new-c.key", "-certout", "x.pem"], "old-c").output().unwrap();
+    assert!(!same.status.success() && text(&same).contains("same-key"), "{}", text(&same));
+    peer.key("x.key");
+    let other = peer
+        .signed(&["-cmd", "kur", "-newkey", "x.key", "-certout", "x.pem", "-subject", "/CN=Somebody Else"], "old-c")
+        .output()
+        .unwrap();
+    assert!(!other.status.success() && text(&other).contains("subject-differs"), "{}", text(&other));
+    // Waiting for a person: the foreign client polls until the office approves.
+    world.import(&obnova_testkit::Office { approval: true, ..Default::default() }).unwrap();
+    peer.key("new-q.key");
+    let waiting = peer
+        .signed(&["-cmd", "kur", "-newkey", "new-q.key", "-certout", "new-q.pem", "-total_timeout", "60"], "old-q")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let id = (0..100)
+        .find_map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            let list = world.server(&["request", "list"]).unwrap();
+            let line = list.lines().find(|line| line.contains(" waiting "))?;
+            line.split_whitespace().next().map(str::to_owned)
+        })
+        .unwrap();
+    world.server(&["request", "approve", &id]).unwrap();
+    let output = waiting.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    // A guessed code is refused, and after five tries the right one is refused as well.
+    let (reference, code) = peer.invited("commercial");
+    let ask = |secret: &str| {
+        peer.command(&["-cmd", "ir", "-ref", &reference, "-secret", &format!("pass:{secret}"), "-subject", "/CN=x"])
+            .args(["-recipient", "/CN=any", "-newkey", "x.key", "-certout", "x.pem", "-unprotected_errors"])
+            .output()
+            .unwrap()
+    };
+    for _ in 0..5 {
+        assert!(!ask("GUESS").status.success());
+    }
+    assert!(!ask(&code).status.success(), "a locked invitation must stay locked");
+}
+
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn our_client_refuses_what_the_mock_server_sends_for_another_key() {
+    // OpenSSL's mock server answers a key update with the old certificate itself: for our new key that is a
+    // certificate for another key, and the refusal must reach the server as a rejecting certConf.
+    let (world, _folder) = world(Store::File, Engine::Sqlite);
+    let peer = CmpClient::new(&world);
+    let pfx = Pfx::read(&std::fs::read(world.path("demo.p12")).unwrap(), &Secret::new("123456".into())).unwrap();
+    let old = pfx.keys.iter().filter_map(|entry| entry.certificate.as_ref()).find(|c| c.kind() == obnova_pki::Kind::Commercial).unwrap();
+    std::fs::write(peer.folder.join("old.pem"), obnova_pki::pem::block("CERTIFICATE", old.der()).unwrap()).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    // A signer under a root of the mock's own.
+    ok(openssl(&peer.folder).args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]).args([
+        "-keyout", "mock.key", "-out", "mock.pem", "-subj", "/CN=Mock CA", "-days", "30",
+    ]));
+    let _server = Killed(
+        openssl(&peer.folder)
+            .args(["cmp", "-config", "", "-port", &port, "-srv_cert", "mock.pem", "-srv_key", "mock.key", "-srv_trusted"])
+            .arg(world.house_certificate("root"))
+            .arg("-srv_untrusted")
+            .arg(world.house_certificate("commercial"))
+            .args(["-rsp_cert", "old.pem", "-poll_count", "2", "-check_after", "1"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    // A home that knows only the mock: our own server is not asked for anything.
+    let home = world.path("foreign");
+    std::fs::create_dir_all(&home).unwrap();
+    std::fs::copy(world.path("home").join("obnova.toml"), home.join("obnova.toml")).unwrap();
+    let chain = [world.house_certificate("root")];
+    let run = |arguments: &[&str]| {
+        let mut command = world.client_command(arguments);
+        command.env("OBNOVA_HOME", &home);
+        command.output().unwrap()
+    };
+    let address = format!("http://127.0.0.1:{port}/");
+    let anchor = chain[0].display().to_string();
+    let output = run(&["renew", "commercial", "--cmp", &address, "--anchor", &anchor]);
+    // The answer's signer does not lead to the anchor that was given: it is believed in nothing.
+    assert!(!output.status.success());
+    let told = text(&output);
+    assert!(told.contains("[connection-not-trusted]") || told.contains("[authority-unknown]"), "{told}");
+}
+
+fn judge(tool: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/judges/bin")).join(tool);
+    if path.exists() {
+        return Some(path);
+    }
+    skip("pkilint");
+    None
+}
+
+#[track_caller]
+fn clean(tool: &str, arguments: &[&str], files: &[&Path]) {
+    let Some(program) = judge(tool) else { return };
+    let output = Command::new(program).arg("lint").args(arguments).args(["-s", "WARNING"]).args(files).output().unwrap();
+    let told = text(&output);
+    assert!(output.status.success() && told.trim().is_empty(), "{tool} {arguments:?}: {told}");
+}
+
+#[test]
+fn pkilint_finds_nothing() {
+    if !has_softhsm() || judge("lint_etsi_cert").is_none() {
+        return;
+    }
+    for (store, qualified) in [
+        (Store::SoftHsm, "QCP-N-QSCD-EIDAS-FINAL-CERTIFICATE"),
+        // Qualified without a device has no type of its own there; this one checks its statements.
+        (Store::File, "NCP-NATURAL-PERSON-CERTIFICATE"),
+    ] {
+        let (world, _folder) = world(store, Engine::Sqlite);
+        assert!(world.obnova(&["renew", "--all"]).unwrap().status.success());
+        for kind in ["qualified", "commercial"] {
+            let serial = world.serial_of(kind).unwrap();
+            let file = world.path(&format!("{kind}.der"));
+            ok(Command::new("curl").args(["-sSf", "--cacert"]).arg(world.house_certificate("service")).arg("-o").arg(&file).arg(
+                format!("https://{}/certificate/{kind}/{serial}", world.authority_address()),
+            ));
+            let profile = if kind == "qualified" { qualified } else { "NCP-NATURAL-PERSON-CERTIFICATE" };
+            clean("lint_etsi_cert", &["-t", profile], &[&file]);
+            let ca = world.house_certificate(kind);
+            clean("lint_pkix_signer_signee_cert_chain", &[], &[&ca, &file]);
+            clean("lint_pkix_cert", &[], &[&ca]);
+            let list = world.path(&format!("{kind}.crl"));
+            ok(Command::new("curl").args(["-sSf", "--cacert"]).arg(world.house_certificate("service")).arg("-o").arg(&list).arg(
+                format!("https://{}/crl/{kind}.crl", world.authority_address()),
+            ));
+            clean("lint_crl", &["-t", "CRL", "-p", "PKIX"], &[&list]);
+        }
+        clean("lint_pkix_cert", &[], &[&world.house_certificate("root")]);
+    }
+}
+
+#[test]
+fn openssl_reads_our_pfx_and_cms_and_we_read_its_own() {
+    let (world, _folder) = world(Store::File, Engine::Sqlite);
+    let folder = world.path("peer");
+    std::fs::create_dir_all(&folder).unwrap();
+    let password = Secret::new("123456".into());
+    let pfx = Pfx::read(&std::fs::read(world.path("demo.p12")).unwrap(), &password).unwrap();
+    assert_eq!(pfx.keys.len(), 2);
+    let listed = ok(openssl(&folder).args(["pkcs12", "-in"]).arg(world.path("demo.p12")).args(["-passin", "pass:123456", "-nodes", "-info"]));
+    assert_eq!(listed.matches("BEGIN PRIVATE KEY").count(), 2);
+    // What OpenSSL writes by default, we read; a wrong password is told as such.
+    std::fs::write(folder.join("all.pem"), &listed).unwrap();
+    let entry = &pfx.keys[0];
+    let certificate = entry.certificate.as_ref().unwrap();
+    std::fs::write(folder.join("one.pem"), obnova_pki::pem::block("CERTIFICATE", certificate.der()).unwrap()).unwrap();
+    std::fs::write(folder.join("one.key"), obnova_pki::pem::block("PRIVATE KEY", entry.key.pkcs8()).unwrap()).unwrap();
+    for extra in [&[][..], &["-legacy"][..]] {
+        ok(openssl(&folder)
+            .args(["pkcs12", "-export", "-in", "one.pem", "-inkey", "one.key", "-out", "one.p12", "-passout", "pass:Příliš žluťoučký"])
+            .args(extra));
+        let bytes = std::fs::read(folder.join("one.p12")).unwrap();
+        let read = Pfx::read(&bytes, &Secret::new("Příliš žluťoučký".into())).unwrap();
+        assert_eq!(read.keys[0].certificate.as_ref(), Some(certificate));
+        assert!(matches!(Pfx::read(&bytes, &Secret::new("wrong".into())), Err(obnova_crypto::PfxError::Password)));
+    }
+    // CMS with two signers, as a succession statement has them.
+    let signers: Vec<(&dyn Signer, &Certificate)> =
+        pfx.keys.iter().map(|entry| (&entry.key as &dyn Signer, entry.certificate.as_ref().unwrap())).collect();
+    let issuers: Vec<Certificate> = ["qualified", "commercial"]
+        .iter()
+        .map(|name| Certificate::from_any_form(&std::fs::read(world.house_certificate(name)).unwrap()).unwrap())
+        .collect();
+    let signed = cms::sign(b"document", &signers, &issuers, std::time::SystemTime::now(), &Primitives).unwrap();
+    std::fs::write(folder.join("signed.der"), &signed).unwrap();
+    let told = ok(openssl(&folder).args(["cms", "-verify", "-binary", "-inform", "DER", "-in", "signed.der", "-purpose", "any", "-CAfile"]).arg(world.house_certificate("root")));
+    assert!(told.starts_with("document"), "{told}");
+    std::fs::write(folder.join("document"), b"theirs").unwrap();
+    ok(openssl(&folder).args([
+        "cms", "-sign", "-binary", "-nodetach", "-md", "sha256", "-in", "document", "-signer", "one.pem", "-inkey", "one.key", "-outform", "DER", "-out", "theirs.der",
+    ]));
+    let theirs = std::fs::read(folder.join("theirs.der")).unwrap();
+    let document = cms::verify(&theirs, &Primitives).unwrap();
+    assert_eq!(document.content, b"theirs");
+    assert_eq!(document.signers, [certificate.clone()]);
+    // One changed octet of the document is found.
+    let at = theirs.windows(6).position(|window| window == b"theirs").unwrap();
+    let mut changed = theirs.clone();
+    changed[at] ^= 1;
+    assert!(cms::verify(&changed, &Primitives).is_err());
+}
+
+#[test]
+fn pkcs11_tool_sees_pairs_on_the_token() {
+    if !has_softhsm() || !has("pkcs11-tool") {
+        return;
+    }
+    let (world, _folder) = world(Store::SoftHsm, Engine::Sqlite);
+    assert!(world.obnova(&["renew", "--all"]).unwrap().status.success());
+    let mut command = Command::new("pkcs11-tool");
+    command.arg("--module").arg(softhsm_module().unwrap()).args(["--token-label", "DEMO token", "--login", "--pin", "123456", "-O"]);
+    for (name, value) in world.environment() {
+        command.env(name, value);
+    }
+    let told = ok(&mut command);
+    let ids = |start: &str| {
+        let mut found: Vec<String> = told
+            .split("\n")
+            .scan(false, |inside, line| {
+                if !line.starts_with(' ') {
+                    *inside = line.starts_with(start);
+                }
+                Some((*inside).then(|| line.trim().to_owned()))
+            })
+            .flatten()
+            .filter(|line| line.starts_with("ID:"))
+            .collect();
+        found.sort();
+        found
+    };
+    assert_eq!(ids("Certificate Object").len(), 4, "{told}");
+    assert_eq!(ids("Certificate Object"), ids("Private Key Object"), "{told}");
+    assert_eq!(told.matches("never extractable").count(), 4, "{told}");
+}
+
+#[test]
+fn curl_logs_in_with_a_certificate() {
+    let (world, _folder) = world(Store::File, Engine::Sqlite);
+    let folder = world.path("peer");
+    std::fs::create_dir_all(&folder).unwrap();
+    let pfx = Pfx::read(&std::fs::read(world.path("demo.p12")).unwrap(), &Secret::new("123456".into())).unwrap();
+    let ask = |name: &str, html: bool| {
+        let mut command = Command::new("curl");
+        command.args(["-sS", "--cacert"]).arg(world.house_certificate("service"));
+        if !name.is_empty() {
+            command.arg("--cert").arg(folder.join(format!("{name}.pem"))).arg("--key").arg(folder.join(format!("{name}.key")));
+        }
+        if html {
+            command.args(["-H", "Accept: text/html", "-H", "Accept-Language: cs"]);
+        }
+        ok(command.arg(format!("https://{}/", world.identity_address())))
+    };
+    for entry in &pfx.keys {
+        let certificate = entry.certificate.as_ref().unwrap();
+        let name = if certificate.kind() == obnova_pki::Kind::Commercial { "c" } else { "q" };
+        std::fs::write(folder.join(format!("{name}.pem")), obnova_pki::pem::block("CERTIFICATE", certificate.der()).unwrap()).unwrap();
+        std::fs::write(folder.join(format!("{name}.key")), obnova_pki::pem::block("PRIVATE KEY", entry.key.pkcs8()).unwrap()).unwrap();
+    }
+    assert!(ask("c", false).contains("\"login\":\"ok\""));
+    assert!(ask("c", true).contains("Jana Dvořáková DEMO"));
+    assert!(ask("q", false).contains("\"login\":\"wrong-kind\""));
+    assert!(ask("", false).contains("\"login\":\"no-certificate\""));
+    // A certificate of nobody's is explained, too.
+    ok(openssl(&folder).args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]).args([
+        "-keyout", "stranger.key", "-out", "stranger.pem", "-subj", "/CN=Stranger", "-days", "30",
+    ]));
+    assert!(ask("stranger", false).contains("\"login\":\"untrusted\""));
+    assert!(ask("stranger", true).contains("autorita, která se zde nepřijímá"));
+}
