@@ -1,1 +1,262 @@
-//! Faults that the house must survive.
+//! Faults that the house must survive: each gets a message with a stable code, and nothing is lost.
+
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use obnova_testkit::{Engine, Store, World, softhsm_module};
+
+use crate::stage::{has_softhsm, skip, world};
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[track_caller]
+fn refused(world: &World, arguments: &[&str], code: &str) {
+    for language in ["en", "cs"] {
+        let mut all = arguments.to_vec();
+        all.extend(["--lang", language]);
+        let output = world.obnova(&all).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+        assert!(told(&output).contains(&format!("[{code}]")), "{code} in {language}: {}", told(&output));
+    }
+}
+
+#[test]
+fn a_wrong_pin_is_tried_once() {
+    for store in [Store::File, Store::SoftHsm] {
+        if store == Store::SoftHsm && !has_softhsm() {
+            continue;
+        }
+        let (world, _folder) = world(store, Engine::Sqlite);
+        std::fs::write(world.path("pin"), "999999").unwrap();
+        refused(&world, &["renew", "--all"], "pin-incorrect");
+        std::fs::write(world.path("pin"), "123456").unwrap();
+        assert!(world.obnova(&["renew", "--all"]).unwrap().status.success());
+    }
+}
+
+#[test]
+fn a_pulled_token_is_waited_for() {
+    if !has_softhsm() {
+        return;
+    }
+    let (world, _folder) = world(Store::SoftHsm, Engine::Sqlite);
+    assert!(world.kill_at(&["renew", "--all"], "submitted").unwrap());
+    std::fs::rename(world.path("tokens"), world.path("pulled")).unwrap();
+    std::fs::create_dir(world.path("tokens")).unwrap();
+    refused(&world, &["resume"], "store-gone");
+    std::fs::remove_dir(world.path("tokens")).unwrap();
+    std::fs::rename(world.path("pulled"), world.path("tokens")).unwrap();
+    let output = world.obnova(&["resume"]).unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+}
+
+#[test]
+fn an_authority_that_is_away_is_waited_for() {
+    let (mut world, _folder) = world(Store::File, Engine::Sqlite);
+    assert!(world.kill_at(&["renew", "--all"], "requested").unwrap());
+    world.kill_server();
+    refused(&world, &["resume"], "authority-unreachable");
+    world.start_server().unwrap();
+    let output = world.obnova(&["resume"]).unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+}
+
+#[test]
+fn a_certificate_without_a_successor_stays() {
+    let (world, _folder) = world(Store::File, Engine::Sqlite);
+    let old = world.serial_of("commercial").unwrap();
+    refused(&world, &["retire", &old, "--yes"], "stays-no-successor");
+    assert!(world.kill_at(&["renew", "--all"], "proven").unwrap());
+    refused(&world, &["retire", &old, "--yes"], "stays-no-successor");
+    assert!(world.obnova(&["resume"]).unwrap().status.success());
+    // Now it may go, and its public part stays in the archive.
+    let output = world.obnova(&["retire", &old, "--yes"]).unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    let list = world.ask(&["list"]).unwrap();
+    assert_eq!(list["certificates"].as_array().unwrap().len(), 3);
+    // The new one has no successor, and is the last login.
+    refused(&world, &["retire", &world.serial_of("commercial").unwrap(), "--yes"], "stays-no-successor");
+}
+
+#[test]
+fn old_middleware_is_told_before_a_key_is_made() {
+    if !has_softhsm() {
+        return;
+    }
+    let (mut world, _folder) = world(Store::SoftHsm, Engine::Sqlite);
+    world.kill_server();
+    world.authority_extra =
+        "oldest_middleware = [{ model = \"SoftHSM\", version = \"99.0\", download = \"https://x.example.com\" }]"
+            .into();
+    world.write_configuration().unwrap();
+    world.start_server().unwrap();
+    refused(&world, &["renew", "--all"], "middleware-old");
+    assert!(world.ask(&["status"]).unwrap().as_array().unwrap().iter().all(|journey| journey["finished"] == true));
+}
+
+#[test]
+fn bad_bytes_are_refused() {
+    let (world, _folder) = world(Store::File, Engine::Sqlite);
+    let address = format!("https://{}/.well-known/cmp", world.authority_address());
+    let post = |bytes: &[u8]| {
+        let file = world.path("bytes");
+        std::fs::write(&file, bytes).unwrap();
+        let output = Command::new("curl")
+            .args(["-sS", "-o", "/dev/null", "-w", "%{http_code}", "--cacert"])
+            .arg(world.house_certificate("service"))
+            .args(["-H", "Content-Type: application/pkixcmp", "--data-binary"])
+            .arg(format!("@{}", file.display()))
+            .arg(&address)
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    // Too long: refused before it is parsed.
+    assert_eq!(post(&vec![0x30; 1 << 20]), "413");
+    // Nested as deep as it goes, cut off, and nothing at all: an answer that says so.
+    let mut nested = vec![0x05, 0x00];
+    while nested.len() < 60_000 {
+        let mut outer = vec![0x30, 0x83];
+        outer.extend_from_slice(&(nested.len() as u32).to_be_bytes()[1..]);
+        outer.extend_from_slice(&nested);
+        nested = outer;
+    }
+    for bytes in [nested.as_slice(), &nested[..100], b"", b"\x30\x80\x00\x00", b"not DER"] {
+        assert_eq!(post(bytes), "200");
+    }
+    // The server is as it was.
+    assert!(world.obnova(&["renew", "--all"]).unwrap().status.success());
+}
+
+#[test]
+fn a_clock_that_is_wrong_by_a_day_loses_nothing() {
+    let (world, _folder) = world(Store::File, Engine::Sqlite);
+    let output = world.client_command(&["renew", "--all", "--demo-days-back", "1"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told(&output).contains("clock-wrong"), "{}", told(&output));
+    assert!(world.obnova(&["renew", "--all"]).unwrap().status.success());
+}
+
+/// The same command under strace, killed at its `when`-th sync or rename.
+fn killed_at_sync(command: &Command, when: u32, fork: bool) -> Command {
+    let mut traced = Command::new("strace");
+    if fork {
+        traced.arg("-f");
+    }
+    traced.args(["-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2"]);
+    traced.arg("-e").arg(format!("inject=fsync,fdatasync,rename,renameat,renameat2:signal=KILL:when={when}"));
+    traced.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            traced.env(name, value);
+        }
+    }
+    traced
+}
+
+fn can_trace() -> bool {
+    let there =
+        Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status().is_ok_and(|status| status.success());
+    if !there {
+        skip("strace");
+    }
+    there
+}
+
+#[test]
+fn the_client_killed_at_every_sync_loses_nothing() {
+    if !can_trace() {
+        return;
+    }
+    let patience = Duration::from_secs(240);
+    let stores: &[Store] = if softhsm_module().is_some() { &[Store::File, Store::SoftHsm] } else { &[Store::File] };
+    for &store in stores {
+        let begun = Instant::now();
+        let mut when = 0;
+        loop {
+            when += 1;
+            let (world, _folder) = world(store, Engine::Sqlite);
+            let command = world.client_command(&["renew", "--all"]);
+            let output = killed_at_sync(&command, when, true).output().unwrap();
+            let untouched = output.status.success();
+            for kind in ["qualified", "commercial"] {
+                let output = world.obnova(&["prove", kind]).unwrap();
+                assert!(output.status.success(), "{store:?}, kill {when}: {}", told(&output));
+            }
+            // A kill before the plan was journaled leaves nothing to resume: then it begins.
+            let mut output = world.obnova(&["resume"]).unwrap();
+            assert!(output.status.success(), "{store:?}, kill {when}: {}", told(&output));
+            if world.ask(&["list"]).unwrap()["certificates"].as_array().unwrap().len() == 2 {
+                output = world.obnova(&["renew", "--all"]).unwrap();
+                assert!(output.status.success(), "{store:?}, kill {when}: {}", told(&output));
+            }
+            let list = world.ask(&["list"]).unwrap();
+            assert_eq!(list["certificates"].as_array().unwrap().len(), 4, "{store:?}, kill {when}: {list}");
+            let account = world.ask(&["register", "commercial"]).unwrap();
+            assert_eq!(account["bound"].as_array().unwrap().len(), 1, "{store:?}, kill {when}");
+            if untouched || begun.elapsed() > patience {
+                let end = if untouched { "the story ended untouched" } else { "the time was up" };
+                eprintln!("{store:?}: {when} kills of the client at a sync or rename; {end}");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn the_server_killed_at_every_sync_loses_nothing() {
+    if !can_trace() {
+        return;
+    }
+    let (begun, patience) = (Instant::now(), Duration::from_secs(240));
+    let mut when = 0;
+    loop {
+        // The first syncs belong to the start of the server; steps widen so that the story is crossed in time.
+        when += 1 + when / 8;
+        let (mut world, _folder) = world(Store::File, Engine::Sqlite);
+        world.kill_server();
+        let mut child = killed_at_sync(&world.run_command(), when, true)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut finished = false;
+        for _ in 0..50 {
+            std::thread::sleep(Duration::from_millis(100));
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+            let open = std::net::TcpStream::connect(world.identity_address()).is_ok();
+            if open {
+                finished = world.obnova(&["renew", "--all"]).unwrap().status.success();
+                break;
+            }
+        }
+        let untouched = finished && child.try_wait().unwrap().is_none();
+        let _ = child.kill();
+        let _ = child.wait();
+        // strace dies with its child; a server that outlived it would hold the port.
+        let _ = Command::new("pkill").args(["-9", "-f", &world.path("server").display().to_string()]).status();
+        std::thread::sleep(Duration::from_millis(100));
+        world.start_server().unwrap();
+        if !finished {
+            let output = world.obnova(&["resume"]).unwrap();
+            assert!(output.status.success(), "kill {when}: {}", told(&output));
+            if world.ask(&["list"]).unwrap()["certificates"].as_array().unwrap().len() == 2 {
+                let output = world.obnova(&["renew", "--all"]).unwrap();
+                assert!(output.status.success(), "kill {when}: {}", told(&output));
+            }
+        }
+        let list = world.ask(&["list"]).unwrap();
+        assert_eq!(list["certificates"].as_array().unwrap().len(), 4, "kill {when}: {list}");
+        world.server(&["health"]).unwrap();
+        assert!(world.letter_with("Message-ID: <bound-", Duration::from_secs(20)).is_some(), "kill {when}: mail lost");
+        if untouched || begun.elapsed() > patience {
+            let end = if untouched { "the story ended untouched" } else { "the time was up" };
+            eprintln!("the server was killed at syncs up to the {when}th; {end}");
+            break;
+        }
+    }
+}
