@@ -44,6 +44,8 @@ pub struct Authority {
     pub(crate) database: Database,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) root: Certificate,
+    /// The root's own list, made at the ceremony while its key was at hand.
+    pub(crate) root_list: Vec<u8>,
     pub(crate) issuers: HashMap<&'static str, Issuer>,
     pub(crate) reply_key: SoftwareKey,
     pub(crate) reply_certificate: Certificate,
@@ -85,6 +87,7 @@ impl Authority {
             database,
             clock,
             root: read_certificate(folder, "root")?,
+            root_list: std::fs::read(folder.join("certificates").join("root.crl"))?,
             issuers,
             reply_certificate: read_certificate(folder, "reply")?,
             reply_key,

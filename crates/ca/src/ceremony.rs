@@ -151,6 +151,12 @@ pub fn initialise(folder: &Path, options: &CeremonyOptions, passphrase: &Secret)
     write_key(folder, "service", &service_key, passphrase)?;
     write_certificate(folder, "service", &service)?;
     write_key(folder, "root", &root_key, passphrase)?;
+    // The root's key goes to a safe place, so its list must last until the next ceremony.
+    let root_id = key_identifier(root_key.public_key(), &Primitives).map_err(|error| ServeError::new("root", error))?;
+    let list = obnova_pki::crl::sign(root.subject(), &root_id, 1, now, now + years(2), &[], &root_key)
+        .map_err(|error| ServeError::new("list of the root", error))?;
+    let path = folder.join("certificates").join("root.crl");
+    durable::replace(&path, &list).map_err(|error| ServeError::new(path.display(), error))?;
     // The root's certificate comes last: as long as it is missing, the ceremony can be repeated.
     write_certificate(folder, "root", &root)
 }

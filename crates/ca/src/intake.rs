@@ -15,7 +15,7 @@ use obnova_serve::{ServeError, audit};
 
 use crate::authority::Authority;
 use crate::issue::RevokeError;
-use crate::profile::Profile;
+use crate::profile::{self, Profile};
 use crate::store::{self, ApplicantRow, NewRequest, RequestRow};
 
 /// Bad MACs after which an invitation is locked.
@@ -121,7 +121,7 @@ impl Authority {
         match self.stored_answer(&transaction, &hash).await {
             Ok(Some(answer)) => return Some(answer),
             Ok(None) => {}
-            Err(error) => return self.protect(&message, None, &self.error(&error.into()), &transaction, &hash).await,
+            Err(error) => return self.sign_answer(&message, None, &self.error(&error.into())),
         }
         let sender = match self.authenticate(&message).await {
             Ok(sender) => sender,
@@ -133,6 +133,10 @@ impl Authority {
         };
         let answer = match self.dispatch(&message, &sender).await {
             Ok(answer) => answer,
+            // What can be otherwise in a moment is not stored: the same bytes are welcome again.
+            Err(refusal) if matches!(refusal.0, Failure::SystemFailure | Failure::SystemUnavailable) => {
+                return self.sign_answer(&message, Some(&sender), &self.error(&refusal));
+            }
             Err(refusal) => {
                 tracing::info!(transaction, refusal = refusal.1, "a CMP request was refused");
                 self.error(&refusal)
@@ -183,7 +187,10 @@ impl Authority {
             sender: self.reply_certificate.subject().clone(),
             recipient: request.header.sender.clone(),
             time: Some(self.clock.now()),
-            sender_kid: mac.map(|(reference, _)| reference.as_bytes().to_vec()),
+            sender_kid: match mac {
+                Some((reference, _)) => Some(reference.as_bytes().to_vec()),
+                None => self.reply_certificate.subject_key_identifier(),
+            },
             transaction_id: request.header.transaction_id.clone(),
             sender_nonce: Primitives.octets::<16>().to_vec(),
             recipient_nonce: Some(request.header.sender_nonce.clone()),
@@ -267,7 +274,10 @@ impl Authority {
         .await?
         .ok_or_else(refused)?;
         let (expires, failures): (i64, i64) = (row.try_get(3)?, row.try_get(4)?);
-        if expires < self.now_seconds() || failures >= MAX_FAILURES {
+        let used_by: Option<String> = row.try_get(5)?;
+        // A request that began in time is polled and confirmed to its end; nobody can lock it out by guessing.
+        let mine = used_by.as_deref() == Some(hex::encode(&message.header.transaction_id).as_str());
+        if !mine && (expires < self.now_seconds() || failures >= MAX_FAILURES) {
             return Err(refused());
         }
         let code = self
@@ -276,14 +286,16 @@ impl Authority {
             .map_err(|error| ServeError::new(format!("invitation {reference}"), error))?;
         let secret = SharedSecret::new(&Secret::new(String::from_utf8_lossy(&code).into_owned()));
         if message.check_mac(&secret).is_err() {
+            if mine {
+                return Err(refused());
+            }
             sqlx::query("UPDATE invitation SET failures = failures + 1 WHERE reference = $1")
                 .bind(reference)
                 .execute(self.database.pool())
                 .await?;
             return Err(refused());
         }
-        let used_by: Option<String> = row.try_get(5)?;
-        if used_by.is_some_and(|used| used != hex::encode(&message.header.transaction_id)) {
+        if used_by.is_some() && !mine {
             return Err(Refusal::new(Failure::NotAuthorized, "the invitation was used already; ask for a new one"));
         }
         Ok(Sender::Invited { reference, secret, applicant: row.try_get(1)?, profile: row.try_get(2)? })
@@ -388,7 +400,7 @@ impl Authority {
             .ok_or_else(|| Refusal::new(Failure::NotAuthorized, "no-contract: the applicant is not on any contract"))?;
         let profile_name = match sender {
             Sender::Invited { profile, .. } => profile.clone(),
-            Sender::Holder { .. } => self.profile_of(message, predecessor)?,
+            Sender::Holder { .. } => Self::profile_of(message, predecessor)?,
         };
         let profile = Profile::from_name(&profile_name)
             .ok_or_else(|| Refusal::new(Failure::BadTemplate, format!("profile {profile_name} is not known")))?;
@@ -432,17 +444,16 @@ impl Authority {
         self.record_request(sender, row, predecessor).await
     }
 
-    fn profile_of(&self, message: &Message, predecessor: Option<&Certificate>) -> Result<String, Refusal> {
-        if let Some(profile) = &message.header.profile {
-            return Ok(profile.clone());
-        }
+    /// The profile of a holder's request: the kind of the certificate that signs it. Only the term may be asked
+    /// for by name; another kind needs an invitation from the office.
+    fn profile_of(message: &Message, predecessor: Option<&Certificate>) -> Result<String, Refusal> {
         let old = predecessor.ok_or_else(|| Refusal::new(Failure::BadTemplate, "no profile is named"))?;
-        Ok(match old.kind() {
-            obnova_pki::Kind::Qualified if old.claims_qualified_device() => "qualified-device",
-            obnova_pki::Kind::Qualified => "qualified",
-            _ => "commercial",
+        let own = profile::name_of(old);
+        let Some(asked) = &message.header.profile else { return Ok(own.to_owned()) };
+        if asked.strip_suffix("-3y").unwrap_or(asked) != own {
+            return Err(Refusal::new(Failure::NotAuthorized, "another kind of certificate needs an invitation"));
         }
-        .to_owned())
+        Ok(asked.clone())
     }
 
     async fn record_request(
@@ -612,6 +623,12 @@ impl Authority {
         sender: &Sender,
         (id, reason): (CertificateId, obnova_pki::crl::Reason),
     ) -> Result<Answer, Refusal> {
+        use obnova_pki::crl::Reason as Why;
+        let own =
+            [Why::Unspecified, Why::KeyCompromise, Why::AffiliationChanged, Why::Superseded, Why::CessationOfOperation];
+        if !own.contains(&reason) {
+            return Err(Refusal::new(Failure::BadRequest, "this reason is not a holder's to give"));
+        }
         let Sender::Holder { applicant, .. } = sender else {
             return Err(Refusal::new(Failure::NotAuthorized, "a revocation is signed by a certificate of its holder"));
         };

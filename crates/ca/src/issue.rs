@@ -91,6 +91,19 @@ impl Authority {
                     let (request, tbs, hexadecimal) = (request.clone(), tbs.clone(), hexadecimal.clone());
                     let (id, key_hash, key_id) = (id.clone(), key_hash.clone(), key_id.clone());
                     Box::pin(async move {
+                        // Of two answers to the same request at the same time, one signs.
+                        let claimed = sqlx::query(
+                            "UPDATE request SET state = 'signing', issuer = $1, serial = $2 \
+                             WHERE id = $3 AND state = 'approved'",
+                        )
+                        .bind(issuer_id)
+                        .bind(hexadecimal.clone())
+                        .bind(id.clone())
+                        .execute(&mut *connection)
+                        .await?;
+                        if claimed.rows_affected() != 1 {
+                            return Err(sqlx::Error::RowNotFound);
+                        }
                         sqlx::query(
                             "INSERT INTO certificate (issuer, serial, applicant, profile, state, tbs, key_hash, \
                              key_identifier, not_before, not_after, request) \
@@ -108,12 +121,6 @@ impl Authority {
                         .bind(id.clone())
                         .execute(&mut *connection)
                         .await?;
-                        sqlx::query("UPDATE request SET state = 'signing', issuer = $1, serial = $2 WHERE id = $3")
-                            .bind(issuer_id)
-                            .bind(hexadecimal.clone())
-                            .bind(id.clone())
-                            .execute(&mut *connection)
-                            .await?;
                         let detail = format!("{issuer_id} {hexadecimal} for request {id}");
                         audit::append(connection, seconds(now), "certificate-recorded", &detail).await
                     })
@@ -126,7 +133,13 @@ impl Authority {
                 Err(error) => return Err(error.into()),
             }
         };
-        let certificate = sign(&tbs, &issuer.key).map_err(|error| ServeError::new("signing", error))?;
+        let certificate = match sign(&tbs, &issuer.key) {
+            Ok(certificate) => certificate,
+            Err(error) => {
+                self.give_back(&request.id, issuer.id, &serial).await?;
+                return Err(ServeError::new("signing", error));
+            }
+        };
         let (id, issuer_id, hexadecimal) = (request.id.clone(), issuer.id, serial.hexadecimal());
         let state = if request.implicit_confirm { "confirmed" } else { "issued" };
         self.database
@@ -135,12 +148,20 @@ impl Authority {
                 let (applicant, decimal) = (applicant.clone(), serial.decimal());
                 let kind = profile.issuer();
                 Box::pin(async move {
-                    sqlx::query("UPDATE certificate SET state = 'issued', der = $1 WHERE issuer = $2 AND serial = $3")
-                        .bind(der)
-                        .bind(issuer_id)
-                        .bind(hexadecimal.clone())
-                        .execute(&mut *connection)
-                        .await?;
+                    let stored = sqlx::query(
+                        "UPDATE certificate SET state = 'issued', der = $1 \
+                         WHERE issuer = $2 AND serial = $3 AND state = 'recorded'",
+                    )
+                    .bind(der)
+                    .bind(issuer_id)
+                    .bind(hexadecimal.clone())
+                    .execute(&mut *connection)
+                    .await?
+                    .rows_affected();
+                    if stored != 1 {
+                        // Closed as abandoned meanwhile: then this signature never leaves.
+                        return Err(sqlx::Error::RowNotFound);
+                    }
                     store::set_request_state(connection, &id, state).await?;
                     let detail = format!("{issuer_id} {hexadecimal}");
                     audit::append(connection, seconds(now), "certificate-issued", &detail).await?;
@@ -152,6 +173,37 @@ impl Authority {
             .await
             .map_err(|error: sqlx::Error| ServeError::from(error))?;
         Ok(certificate)
+    }
+
+    /// Closes a record that was not signed, and lets its request be issued under another number.
+    async fn give_back(&self, request: &str, issuer: &'static str, serial: &Serial) -> Result<(), ServeError> {
+        let now = self.now_seconds();
+        self.database
+            .write(|connection| {
+                let (request, serial) = (request.to_owned(), serial.hexadecimal());
+                Box::pin(async move {
+                    sqlx::query(
+                        "UPDATE certificate SET state = 'abandoned', revoked_at = $1, reason = 5 \
+                         WHERE issuer = $2 AND serial = $3 AND state = 'recorded'",
+                    )
+                    .bind(now)
+                    .bind(issuer)
+                    .bind(serial.clone())
+                    .execute(&mut *connection)
+                    .await?;
+                    sqlx::query(
+                        "UPDATE request SET state = 'approved', issuer = NULL, serial = NULL \
+                         WHERE id = $1 AND state = 'signing' AND serial = $2",
+                    )
+                    .bind(request)
+                    .bind(serial.clone())
+                    .execute(&mut *connection)
+                    .await?;
+                    audit::append(connection, now, "certificate-abandoned", &format!("{issuer} {serial}")).await
+                })
+            })
+            .await
+            .map_err(|error: sqlx::Error| error.into())
     }
 
     /// Closes what a crash left between record and signature: such a serial number is listed as revoked and
@@ -198,7 +250,8 @@ impl Authority {
     pub async fn revoke(&self, issuer: &str, serial: &Serial, reason: Reason) -> Result<(), RevokeError> {
         let now = self.now_seconds();
         let (issuer_id, hexadecimal) = (issuer.to_owned(), serial.hexadecimal());
-        self.database
+        let outcome = self
+            .database
             .write(|connection| {
                 let (issuer_id, hexadecimal) = (issuer_id.clone(), hexadecimal.clone());
                 Box::pin(async move {
@@ -222,8 +275,16 @@ impl Authority {
                     Ok(())
                 })
             })
-            .await?;
-        self.publish_crl(issuer).await.map_err(RevokeError::Failed)
+            .await;
+        match outcome {
+            Ok(()) => self.publish_crl(issuer).await.map_err(RevokeError::Failed),
+            Err(RevokeError::Already) => {
+                // A crash may have come between the revocation and its list.
+                self.publish_crl(issuer).await.map_err(RevokeError::Failed)?;
+                Err(RevokeError::Already)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Signs a new list of one issuer and stores it.
@@ -232,6 +293,12 @@ impl Authority {
     ///
     /// [`ServeError`].
     pub async fn publish_crl(&self, issuer: &str) -> Result<(), ServeError> {
+        // Somebody else may take the number meanwhile; what they list may lack what we were called for.
+        while !self.try_publish_crl(issuer).await? {}
+        Ok(())
+    }
+
+    async fn try_publish_crl(&self, issuer: &str) -> Result<bool, ServeError> {
         let issuer = self.issuer(issuer)?;
         let now = self.clock.now();
         let id = issuer.id;
@@ -284,13 +351,15 @@ impl Authority {
         )
         .map_err(|error| ServeError::new("signing the list", error))?;
         let (this, next) = (seconds(now), seconds(now + CRL_TERM));
-        self.database
+        let stored: u64 = self
+            .database
             .write(|connection| {
                 let der = der.clone();
                 Box::pin(async move { store_crl(connection, id, number, der, this, next).await })
             })
             .await
-            .map_err(|error: sqlx::Error| error.into())
+            .map_err(|error: sqlx::Error| ServeError::from(error))?;
+        Ok(stored == 1)
     }
 
     /// Keeps lists fresh and writes letters about coming ends, until the process ends.
@@ -370,7 +439,7 @@ async fn store_crl(
     der: Vec<u8>,
     this: i64,
     next: i64,
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     // A list with a lower number never replaces a higher one.
     sqlx::query(
         "INSERT INTO crl (issuer, number, der, this_update, next_update) VALUES ($1, $2, $3, $4, $5) \
@@ -383,6 +452,6 @@ async fn store_crl(
     .bind(this)
     .bind(next)
     .execute(connection)
-    .await?;
-    Ok(())
+    .await
+    .map(|done| done.rows_affected())
 }

@@ -60,6 +60,15 @@ impl Profile {
     }
 }
 
+/// Name of the profile that a certificate was issued by, without its term.
+pub(crate) fn name_of(certificate: &obnova_pki::Certificate) -> &'static str {
+    match certificate.kind() {
+        obnova_pki::Kind::Qualified if certificate.claims_qualified_device() => "qualified-device",
+        obnova_pki::Kind::Qualified => "qualified",
+        _ => "commercial",
+    }
+}
+
 /// The person that a certificate names.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {

@@ -66,7 +66,9 @@ async fn cmp(State(authority): Role, headers: HeaderMap, body: Bytes) -> Respons
     if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != "application/pkixcmp") {
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/pkixcmp\n").into_response();
     }
-    match authority.answer_cmp(&body).await {
+    // A client that goes away must not stop the work between a record and its signature.
+    let answer = tokio::spawn(async move { authority.answer_cmp(&body).await }).await.ok().flatten();
+    match answer {
         Some(answer) => typed("application/pkixcmp", answer),
         None => unavailable("no answer could be made"),
     }
@@ -144,6 +146,9 @@ async fn verdict(State(authority): Role, body: Bytes) -> Response {
     let (Some(applicant), Some(profile)) = (applicant, Profile::from_name(&question.profile)) else {
         return answer(Verdict::Refuse(Reason::NoContract));
     };
+    if question.profile.strip_suffix("-3y").unwrap_or(&question.profile) != crate::profile::name_of(predecessor) {
+        return refuse("profile: another kind of certificate needs an invitation".to_owned());
+    }
     answer(authorize(&Authority::facts(&applicant, profile, Some(predecessor))))
 }
 
@@ -171,6 +176,9 @@ async fn status(State(authority): Role, Path(receipt): Path<String>) -> Response
 async fn crl(State(authority): Role, Path(file): Path<String>) -> Response {
     use sqlx::Row;
     let issuer = file.strip_suffix(".crl").unwrap_or_default().to_owned();
+    if issuer == "root" {
+        return typed("application/pkix-crl", authority.root_list.clone());
+    }
     let row = sqlx::query("SELECT der FROM crl WHERE issuer = $1")
         .bind(issuer)
         .fetch_optional(authority.database.pool())

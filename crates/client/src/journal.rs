@@ -79,6 +79,13 @@ pub enum Evidence {
         /// Which certificate.
         item: usize,
     },
+    /// The authority answered that it needs time.
+    Waits {
+        /// Which certificate.
+        item: usize,
+        /// senderNonce of its answer.
+        nonce: Octets,
+    },
     /// The certificate came.
     Issued {
         /// Which certificate.

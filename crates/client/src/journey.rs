@@ -81,6 +81,7 @@ struct Known {
     key: Option<Vec<u8>>,
     request: Option<(Vec<u8>, Vec<u8>)>,
     submitted: bool,
+    nonce: Option<Vec<u8>>,
     came: Option<Came>,
     confirmation: Option<Vec<u8>>,
     confirmed: bool,
@@ -102,6 +103,7 @@ fn fold(evidence: &[Evidence], count: usize) -> Vec<Known> {
             | Evidence::Requested { item, .. }
             | Evidence::SendIntent { item }
             | Evidence::Submitted { item }
+            | Evidence::Waits { item, .. }
             | Evidence::Issued { item, .. }
             | Evidence::ConfirmIntent { item, .. }
             | Evidence::Confirmed { item }
@@ -122,6 +124,7 @@ fn fold(evidence: &[Evidence], count: usize) -> Vec<Known> {
                 known.request = Some((message.0.clone(), transaction.0.clone()));
             }
             Evidence::Submitted { .. } => known.submitted = true,
+            Evidence::Waits { nonce, .. } => known.nonce = Some(nonce.0.clone()),
             Evidence::Issued { certificate, others, anchors, confirmed, id, nonce, .. } => {
                 known.came = Some(Came {
                     certificate: certificate.0.clone(),
@@ -754,7 +757,10 @@ impl<'a> Journey<'a> {
                 })?;
                 Ok(None)
             }
-            Outcome::Waiting { check_after, reason } => Ok(Some(Collected::Waiting { check_after, reason })),
+            Outcome::Waiting { check_after, reason, nonce } => {
+                self.journal.append(Evidence::Waits { item, nonce: Octets(nonce) })?;
+                Ok(Some(Collected::Waiting { check_after, reason }))
+            }
             Outcome::Refused(why) => Ok(Some(Collected::Refused(self.refuse(item, why)?))),
         }
     }
@@ -778,12 +784,19 @@ impl<'a> Journey<'a> {
     }
 
     fn collect(&mut self, item: usize, submitted: Submitted) -> Result<Collected, ClientError> {
-        if self.known(item).came.is_none() {
+        let known = self.known(item);
+        if known.came.is_none() {
             let anchors = self.authority.anchor_certificates()?;
             let now = self.clock.now();
             let recipient = self.predecessor(item)?.map_or_else(Name::empty, |old| old.issuer().clone());
             let outcome = self.with_credential(item, |credential| {
-                Ok(self.service(&anchors).poll(&submitted.receipt, 0, &recipient, credential, now)?)
+                Ok(self.service(&anchors).poll(
+                    &submitted.receipt,
+                    known.nonce.as_deref(),
+                    &recipient,
+                    credential,
+                    now,
+                )?)
             })?;
             if let Some(other) = self.note_outcome(item, outcome)? {
                 return Ok(other);

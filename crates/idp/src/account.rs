@@ -323,6 +323,18 @@ pub(crate) async fn view(connection: &mut AnyConnection, login: &str) -> Result<
     }))
 }
 
+/// Removes a typed binding that no login ever used; `false` when there is none such.
+async fn forget_unused(connection: &mut AnyConnection, issuer: &str, serial: &Serial) -> Result<bool, sqlx::Error> {
+    let gone = sqlx::query(
+        "DELETE FROM binding WHERE issuer = $1 AND serial = $2 AND added_how = 'typed' AND last_login IS NULL",
+    )
+    .bind(issuer.to_owned())
+    .bind(serial.hexadecimal())
+    .execute(connection)
+    .await?;
+    Ok(gone.rows_affected() == 1)
+}
+
 /// Binds a certificate and writes the letter about it, inside the caller's transaction.
 pub(crate) async fn bind(
     connection: &mut AnyConnection,
@@ -343,6 +355,8 @@ pub(crate) async fn bind(
         .transpose()?;
     match holder {
         Some(holder) if holder == account.login => return Err(IdentityError::Refused("bound-already")),
+        // A number that somebody typed and nobody ever logged in with gives way to a proof.
+        Some(_) if how == "statement" && forget_unused(connection, &key, serial).await? => {}
         Some(_) => return Err(IdentityError::Refused("bound-elsewhere")),
         None => {}
     }

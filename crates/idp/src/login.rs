@@ -38,16 +38,23 @@ impl Identity {
         }
         let now = self.now();
         let (issuer, serial) = (issuer_key(certificate.issuer()), certificate.serial().hexadecimal());
+        let name = certificate.subject().common_name();
         let account = self
             .database
             .write(|connection| {
-                let (issuer, serial) = (issuer.clone(), serial.clone());
+                let (issuer, serial, name) = (issuer.clone(), serial.clone(), name.clone());
                 Box::pin(async move {
-                    let row = sqlx::query("SELECT account FROM binding WHERE issuer = $1 AND serial = $2")
-                        .bind(issuer.clone())
-                        .bind(serial.clone())
-                        .fetch_optional(&mut *connection)
-                        .await?;
+                    // A number that was only typed opens the account for the person of that name alone:
+                    // certificates are public, and anybody could type somebody else's.
+                    let row = sqlx::query(
+                        "SELECT b.account FROM binding b JOIN account a ON a.login = b.account \
+                         WHERE b.issuer = $1 AND b.serial = $2 AND (b.added_how <> 'typed' OR a.name = $3)",
+                    )
+                    .bind(issuer.clone())
+                    .bind(serial.clone())
+                    .bind(name.clone())
+                    .fetch_optional(&mut *connection)
+                    .await?;
                     let Some(row) = row else { return Ok(None) };
                     let login: String = row.try_get(0)?;
                     sqlx::query("UPDATE binding SET last_login = $1 WHERE issuer = $2 AND serial = $3")

@@ -53,8 +53,7 @@ impl Identity {
         let old = (issuer_key(predecessor.issuer()), predecessor.serial().hexadecimal());
         let (issuer, serial) = (successor.issuer().clone(), successor.serial().clone());
         let id = statement.id;
-        let done: Result<(), IdentityError> = self
-            .database
+        self.database
             .write(|connection| {
                 let (old, issuer, serial, id) = (old.clone(), issuer.clone(), serial.clone(), id.clone());
                 Box::pin(async move {
@@ -76,14 +75,13 @@ impl Identity {
                         // The answer was lost and the statement came again: it was done then.
                         return Ok(());
                     }
-                    bind(connection, &account, &issuer, &serial, "statement", Some(&old.1), now).await
+                    match bind(connection, &account, &issuer, &serial, "statement", Some(&old.1), now).await {
+                        // Typed by hand meanwhile: what the statement wants is so, and the statement is used up.
+                        Err(IdentityError::Refused("bound-already")) => Ok(()),
+                        other => other,
+                    }
                 })
             })
-            .await;
-        match done {
-            // Typed by hand meanwhile: what the statement wants is so.
-            Err(IdentityError::Refused("bound-already")) => Ok(()),
-            other => other,
-        }
+            .await
     }
 }

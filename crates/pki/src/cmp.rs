@@ -319,7 +319,7 @@ impl Message {
         let raw: RawMessage = decode("pkiMessage", bytes)?;
         let header_der = encode("pkiHeader", &raw.header)?;
         let header: RawHeader = decode("pkiHeader", &header_der)?;
-        if !(1..=3).contains(&header.pvno) {
+        if !(2..=3).contains(&header.pvno) {
             return Err(FormatError::new("pvno", "must be 2 or 3"));
         }
         let kind = match raw.body.tag() {

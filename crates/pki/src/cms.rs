@@ -241,6 +241,9 @@ fn check_signature(
     verifier: &dyn Verifier,
 ) -> Result<(), FormatError> {
     let digest = Digest::from_oid(info.digest_algorithm.oid)?;
+    if digest == Digest::Sha1 {
+        return Err(FormatError::new("digestAlgorithm", "SHA-1 is not accepted"));
+    }
     let attributes = info
         .signed_attributes
         .as_ref()

@@ -133,6 +133,10 @@ impl KeyKind {
         let info: SubjectPublicKeyInfoOwned = decode(FIELD, public_key)?;
         match info.algorithm.oid {
             oid::RSA_ENCRYPTION => {
+                // Other parameters would let one key pass for several (RFC 3279 section 2.3.1).
+                if info.algorithm.parameters != Some(Any::null()) {
+                    return Err(FormatError::new(FIELD, "parameters of an RSA key must be NULL"));
+                }
                 let key: RsaPublicKey = decode(FIELD, info.subject_public_key.raw_bytes())?;
                 let modulus = key.modulus.as_bytes();
                 let top = modulus.first().map_or(8, |byte| byte.leading_zeros());

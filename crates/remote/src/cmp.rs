@@ -54,6 +54,8 @@ pub enum Outcome {
         check_after: u64,
         /// Why, in the authority's words.
         reason: Option<String>,
+        /// senderNonce of the answer; the next question gives it back.
+        nonce: Vec<u8>,
     },
     /// Refused, in the authority's words.
     Refused(String),
@@ -206,7 +208,8 @@ impl CmpService<'_> {
         outcome(&answer, credential)
     }
 
-    /// Asks about a request that waits.
+    /// Asks about a request that waits (certReqId 0); `nonce` is the senderNonce of the last answer
+    /// (RFC 9483 section 3.1).
     ///
     /// # Errors
     ///
@@ -214,13 +217,14 @@ impl CmpService<'_> {
     pub fn poll(
         &self,
         transaction_id: &[u8],
-        id: i64,
+        nonce: Option<&[u8]>,
         recipient: &Name,
         credential: &Credential<'_>,
         at: SystemTime,
     ) -> Result<Outcome, RemoteError> {
-        let content = cmp::poll_request_content(id).map_err(|error| RemoteError::Malformed(error.to_string()))?;
-        let header = header(credential, recipient.clone(), transaction_id.to_vec(), at);
+        let content = cmp::poll_request_content(0).map_err(|error| RemoteError::Malformed(error.to_string()))?;
+        let mut header = header(credential, recipient.clone(), transaction_id.to_vec(), at);
+        header.recipient_nonce = nonce.map(<[u8]>::to_vec);
         let body = Body { kind: BodyKind::PollRequest, content };
         let message = protect(&header, &body, credential).map_err(|error| RemoteError::Malformed(error.to_string()))?;
         let answer = self.exchange(&message, credential, at)?;
@@ -291,15 +295,17 @@ fn outcome(answer: &Message, credential: &Credential<'_>) -> Result<Outcome, Rem
                     id: response.id,
                     nonce: answer.header.sender_nonce.clone(),
                 }),
-                _ if response.status.status == cmp::Status::Waiting as u8 => {
-                    Ok(Outcome::Waiting { check_after: 1, reason: response.status.text.first().cloned() })
-                }
+                _ if response.status.status == cmp::Status::Waiting as u8 => Ok(Outcome::Waiting {
+                    check_after: 1,
+                    reason: response.status.text.first().cloned(),
+                    nonce: answer.header.sender_nonce.clone(),
+                }),
                 _ => Ok(Outcome::Refused(response.status.text.join("; "))),
             }
         }
         BodyKind::PollResponse => {
             let (check_after, reason) = cmp::read_poll_response(&answer.body.content).map_err(malformed)?;
-            Ok(Outcome::Waiting { check_after, reason })
+            Ok(Outcome::Waiting { check_after, reason, nonce: answer.header.sender_nonce.clone() })
         }
         BodyKind::Error => match refused(answer) {
             RemoteError::Refused(words) => Ok(Outcome::Refused(words)),

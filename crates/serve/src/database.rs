@@ -123,10 +123,14 @@ impl Database {
                 Err(error) if again(&error) => continue,
                 Err(error) => return Err(error.into()),
             };
+            if self.engine == Engine::Postgres {
+                // One writer of a role at a time, as on SQLite: every job appends to the audit chain anyway.
+                (&mut *transaction).execute("LOCK TABLE audit IN EXCLUSIVE MODE").await?;
+            }
             let outcome = job(&mut transaction).await;
             match outcome {
                 Err(error) => {
-                    transaction.rollback().await?;
+                    let _ = transaction.rollback().await;
                     return Err(error);
                 }
                 Ok(value) => match transaction.commit().await {

@@ -22,6 +22,9 @@ use crate::ServeError;
 /// Connections served at the same time; further ones wait.
 const CONNECTIONS: usize = 512;
 
+/// How long one connection may last; clients open another.
+const LONGEST: Duration = Duration::from_secs(300);
+
 /// The certificate that a visitor showed in the handshake; possession of its key is proven, nothing else.
 #[derive(Debug, Clone, Default)]
 pub struct Peer {
@@ -159,7 +162,8 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, router: Router
                 .timer(TokioTimer::new())
                 .header_read_timeout(Duration::from_secs(20))
                 .serve_connection(TokioIo::new(stream), service);
-            if let Err(error) = connection.await {
+            // A visitor that neither sends nor reads gives its place back.
+            if let Ok(Err(error)) = tokio::time::timeout(LONGEST, connection).await {
                 tracing::debug!(%error, "a connection ended early");
             }
         });
