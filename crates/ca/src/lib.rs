@@ -20,3 +20,14 @@ pub use web::router;
 pub static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 /// Tables of this role on PostgreSQL.
 pub static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+
+#[cfg(test)]
+mod tests {
+    /// Columns and their order are the same in both folders; only the names of the types differ.
+    #[test]
+    fn both_engines_have_the_same_tables() {
+        let sqlite = include_str!("../migrations/sqlite/0001_authority.sql");
+        let postgres = include_str!("../migrations/postgres/0001_authority.sql");
+        assert_eq!(sqlite.replace(" INTEGER", " BIGINT").replace(" BLOB", " BYTEA"), postgres);
+    }
+}
