@@ -50,7 +50,10 @@ impl Progress for Output {
             eprintln!("{}", json!({ "item": item, "kind": kind, "station": station.name() }));
             return;
         }
-        let name = self.texts.get(&format!("station-{}", station.name()), &[]);
+        // A qualified certificate is no login: nobody has to be told about it.
+        let untold = station == Station::Registered && kind == "qualified";
+        let name = if untold { "station-nobody-to-tell".to_owned() } else { format!("station-{}", station.name()) };
+        let name = self.texts.get(&name, &[]);
         let kind = self.texts.get(&format!("kind-{kind}"), &[]);
         let at = Station::ALL.iter().position(|known| *known == station).unwrap_or(0) + 1;
         eprintln!("  [{at:>2}/{}] {kind}: {name}", Station::ALL.len());

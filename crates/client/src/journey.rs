@@ -951,11 +951,17 @@ impl<'a> Journey<'a> {
                 // The old certificate opens the account: this is the moment for which it was kept.
                 let http = client(&trust, &old, old_key)?;
                 match login(&http, &address)? {
-                    LoginOutcome::Opened { .. } => {}
-                    LoginOutcome::Explained(code) => return Err(ClientError::new("login-failed", code)),
+                    LoginOutcome::Opened { .. } => submit_succession(&self.http, &address, statement)
+                        .map_err(|error| ClientError::new("identity-refused", error))?,
+                    LoginOutcome::Explained(code) => {
+                        // Or a local administrator has told the account already.
+                        let signer = StoreSigner::new(self.store.clone(), successor.public_key())?;
+                        let http = client(&trust, &successor, signer)?;
+                        if !matches!(login(&http, &address)?, LoginOutcome::Opened { .. }) {
+                            return Err(ClientError::new("login-failed", code));
+                        }
+                    }
                 }
-                submit_succession(&self.http, &address, statement)
-                    .map_err(|error| ClientError::new("identity-refused", error))?;
                 self.journal.append(Evidence::Registered { item })?;
             }
             let signer = StoreSigner::new(self.store.clone(), successor.public_key())?;

@@ -332,7 +332,9 @@ impl Preflight {
             invitation: None,
             items: plans,
             roomy: situation.room == Room::TwoPairs,
-            identity: identity.filter(|_| login != Login::None).map(|identity| (identity.audience, identity.login)),
+            // Also where no login works today: then the journey waits for the local administrator, and the old
+            // certificate stays until the account knows the new one.
+            identity: identity.map(|identity| (identity.audience, identity.login)),
         });
         Ok(Self { view, planned, store, authority: record.clone() })
     }

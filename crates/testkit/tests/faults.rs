@@ -260,3 +260,28 @@ fn the_server_killed_at_every_sync_loses_nothing() {
         }
     }
 }
+
+#[test]
+fn a_locked_account_keeps_the_old_certificate_until_the_administrator_acts() {
+    let (mut world, _folder) = world(Store::File, Engine::Sqlite);
+    // An identity space that lost its accounts: the login with the old certificate does not work.
+    let old = world.serial_of("commercial").unwrap();
+    world.kill_server();
+    for file in ["identity.db", "identity.db-wal", "identity.db-shm"] {
+        std::fs::remove_file(world.path("server").join(file)).ok();
+    }
+    world.start_server().unwrap();
+    let output = world.obnova(&["renew", "--all"]).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told(&output).contains("[login-failed] unknown"), "{}", told(&output));
+    refused(&world, &["retire", &old, "--yes"], "stays-not-registered");
+    // The local administrator binds the new one; the journey then ends by itself.
+    let account =
+        ["account", "add", "demo.jana", "--name", "Jana Dvořáková DEMO", "--email", "j@demo.obnova.example.com"];
+    world.server(&[&account[..], &["--organisation", "DEMO"]].concat()).unwrap();
+    let new = world.serial_of("commercial").unwrap();
+    assert_ne!(old, new);
+    world.server(&["account", "bind", "demo.jana", "--issuer", "Public CA", "--serial", &new]).unwrap();
+    let output = world.obnova(&["resume"]).unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+}

@@ -33,6 +33,7 @@ station-confirmed = převzetí potvrzeno autoritě
 station-installed = nainstalován ke svému klíči
 station-proven = vyzkoušen podpisem
 station-registered = účet jej zná, přihlášení vyzkoušeno
+station-nobody-to-tell = žádný účet se o něm nemusí dozvědět
 station-retired = dosavadní certifikát vyřazen a archivován
 slow-making-key = Vytváří se klíč. Může to trvat minuty; zařízení neodpojujte.
 slow-installing = Zapisuje se do úložiště; zařízení neodpojujte.

@@ -31,6 +31,7 @@ station-confirmed = confirmed to the authority
 station-installed = installed beside its key
 station-proven = tested by a signature
 station-registered = known to the account, login rehearsed
+station-nobody-to-tell = no account has to be told
 station-retired = old certificate out of use, archived
 slow-making-key = Making the key. This can take minutes; do not unplug the device.
 slow-installing = Writing to the store; do not unplug the device.
