@@ -274,7 +274,7 @@ fn renew(context: &Context, options: &RenewOptions, dry_run: bool) -> Result<Exi
         lines.push(format!("  ! {who}: {why}"));
     }
     context.output.line(&lines.join("\n"));
-    if view.steps.is_empty() {
+    if !preflight.is_ready() {
         context.output.data("", &json!({ "plan": view }));
         let why = view.items.iter().map(|item| item.verdict.as_str()).find(|verdict| *verdict != "issue");
         let why = why.map(str::to_owned).or_else(|| view.must_act.first().map(|(_, why)| why.clone()));

@@ -543,7 +543,13 @@ impl<'a> Journey<'a> {
         let mut refused = None;
         for item in 0..self.items.len() {
             match self.obtain(item, progress)? {
-                Reached::Proven(_) => {}
+                Reached::Proven(_) => {
+                    // No account knows the qualified one, so its predecessor goes out of use at once: where the
+                    // device is full, that is what may then make room for the next certificate.
+                    if self.items[item].kind == "qualified" && !self.known(item).retired {
+                        self.hand_over(item, progress)?;
+                    }
+                }
                 Reached::Waiting { check_after, reason } => {
                     waiting = Some(Flow::Waiting { check_after, reason });
                     // Where only one pair fits, the next key is not made before this one is safe.

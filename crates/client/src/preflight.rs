@@ -7,7 +7,7 @@ use obnova_crypto::Primitives;
 use obnova_keystore::{SharedStore, StoreSigner};
 use obnova_lifecycle::document::{CertificateName, Directory, VerdictQuestion, name};
 use obnova_lifecycle::issuance::Verdict;
-use obnova_lifecycle::plan::{self, Answer, Login, Plan, Presence, Room, Situation};
+use obnova_lifecycle::plan::{self, Answer, Login, Plan, Presence, Room, Situation, Step};
 use obnova_lifecycle::port::{Clock, StoreInfo, StoreKind};
 use obnova_lifecycle::successor::Successor;
 use obnova_pki::chain::Chain;
@@ -164,6 +164,11 @@ fn is_meant(certificate: &Certificate, only: Option<&str>) -> bool {
 }
 
 impl Preflight {
+    /// Whether a journey can begin.
+    pub fn is_ready(&self) -> bool {
+        self.planned.is_some()
+    }
+
     /// Looks at everything that the plan depends on. The PIN is asked for once.
     ///
     /// # Errors
@@ -326,7 +331,13 @@ impl Preflight {
                 .collect(),
             login: login_name.to_owned(),
         };
-        let planned = (!steps.is_empty() && !plans.is_empty()).then(|| Evidence::Planned {
+        // The way through a file is planned, but not walked yet: then no key is made.
+        let by_file = steps.iter().any(|step| matches!(step, Step::ObtainOnFile(_)));
+        let mut view = view;
+        if by_file {
+            view.must_act.push(("holder".to_owned(), "no-room".to_owned()));
+        }
+        let planned = (!steps.is_empty() && !plans.is_empty() && !by_file).then(|| Evidence::Planned {
             store: info.id.clone(),
             authority: record.name.clone(),
             invitation: None,

@@ -77,8 +77,15 @@ pub fn softhsm_module() -> Option<PathBuf> {
     util.is_ok_and(|status| status.success()).then_some(module)
 }
 
+/// A free port below the range that outgoing connections are given from, so that it is still free after a restart.
 fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    for _ in 0..100 {
+        let port = 10_000 + u16::from_be_bytes(obnova_crypto::Primitives.octets()) % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(failed("no free port"))
 }
 
 /// A world of the real programs. The server stops when it is dropped.
@@ -247,17 +254,22 @@ impl World {
     /// The system's own error, or that it ended at once.
     pub fn start_server(&mut self) -> std::io::Result<()> {
         self.say("obnova-server run &");
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("server.log"))?;
-        let mut child = self.run_command().stdout(Stdio::piped()).stderr(log).spawn()?;
-        let stdout = child.stdout.take().ok_or_else(|| failed("no output"))?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        if !line.starts_with("ready") {
-            let _ = child.wait();
-            return Err(failed(format!("the server did not start; see {}", self.path("server.log").display())));
+        for attempt in 0..5 {
+            let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("server.log"))?;
+            let mut child = self.run_command().stdout(Stdio::piped()).stderr(log).spawn()?;
+            let stdout = child.stdout.take().ok_or_else(|| failed("no output"))?;
+            let mut line = String::new();
+            BufReader::new(stdout).read_line(&mut line)?;
+            if line.starts_with("ready") {
+                self.server = Some(child);
+                return Ok(());
+            }
+            child.wait()?;
+            // The port of a server that was just killed may need a moment.
+            std::thread::sleep(Duration::from_millis(200 << attempt));
         }
-        self.server = Some(child);
-        Ok(())
+        let log = std::fs::read_to_string(self.path("server.log")).unwrap_or_default();
+        Err(failed(format!("the server did not start: {log}")))
     }
 
     /// Kills the server at once, as a power cut would.
