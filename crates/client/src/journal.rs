@@ -185,6 +185,7 @@ impl std::error::Error for JournalError {}
 pub struct Journal {
     path: PathBuf,
     file: File,
+    end: u64,
     evidence: Vec<Evidence>,
 }
 
@@ -196,7 +197,15 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Evidence>, u64), JournalError
         let mut length = [0; 4];
         length.copy_from_slice(&head[..4]);
         let length = u32::from_be_bytes(length) as usize;
-        let Some(body) = bytes.get(at + 36..at + 36 + length).filter(|_| length <= MAX_RECORD) else { break };
+        if length > MAX_RECORD {
+            // Never written by us: something in the middle was changed, and nothing may be cut off.
+            return Err(JournalError::Damaged(path.to_owned(), evidence.len() + 1));
+        }
+        if bytes[at..].iter().all(|&octet| octet == 0) {
+            // The length of the file reached the disk before its contents did.
+            break;
+        }
+        let Some(body) = bytes.get(at + 36..at + 36 + length) else { break };
         if Primitives.digest(Digest::Sha256, body) != head[4..36] {
             // The last record may be torn; anything before it was synced whole.
             if at + 36 + length == bytes.len() {
@@ -235,7 +244,7 @@ impl Journal {
         durable::sync_folder(path).map_err(system)?;
         use std::io::Seek;
         file.seek(std::io::SeekFrom::Start(end)).map_err(system)?;
-        Ok(Self { path: path.to_owned(), file, evidence })
+        Ok(Self { path: path.to_owned(), file, end, evidence })
     }
 
     /// Reads a journal without holding it open.
@@ -266,8 +275,16 @@ impl Journal {
         let mut bytes = length.to_be_bytes().to_vec();
         bytes.extend_from_slice(&Primitives.digest(Digest::Sha256, &body));
         bytes.extend_from_slice(&body);
-        self.file.write_all(&bytes).map_err(system)?;
-        self.file.sync_all().map_err(system)?;
+        if body.len() > MAX_RECORD {
+            return Err(system(std::io::Error::other("a record is longer than 4 MiB")));
+        }
+        if let Err(error) = self.file.write_all(&bytes).and_then(|()| self.file.sync_all()) {
+            // What was written of it must not stand before a later record.
+            let _ = self.file.set_len(self.end);
+            let _ = std::io::Seek::seek(&mut self.file, std::io::SeekFrom::Start(self.end));
+            return Err(system(error));
+        }
+        self.end += bytes.len() as u64;
         self.evidence.push(record);
         Ok(())
     }

@@ -774,15 +774,17 @@ impl<'a> Journey<'a> {
     fn submit(&mut self, item: usize, requested: Requested) -> Result<Sent, ClientError> {
         let known = self.known(item);
         let transaction = known.request.map(|(_, id)| id).unwrap_or_default();
-        if !known.submitted {
+        if !known.submitted && known.came.is_none() {
             self.journal.append(Evidence::SendIntent { item })?;
             let anchors = self.authority.anchor_certificates()?;
             let now = self.clock.now();
             let outcome = self.with_credential(item, |credential| {
                 Ok(self.service(&anchors).submit(&requested.message, credential, now)?)
             })?;
+            // The certificate first: a crash between the two sends the same bytes again and gets it again.
+            let noted = self.note_outcome(item, outcome)?;
             self.journal.append(Evidence::Submitted { item })?;
-            if let Some(Collected::Refused(why)) = self.note_outcome(item, outcome)? {
+            if let Some(Collected::Refused(why)) = noted {
                 return Ok(Sent::Refused(why));
             }
         }
@@ -836,6 +838,10 @@ impl<'a> Journey<'a> {
             // A clock that is wrong by a day must not throw a good certificate away.
             Err(refusal) if refusal.code() == "certificate-not-valid-now" => {
                 Err(ClientError::new("certificate-not-valid-now", refusal))
+            }
+            // What was confirmed or installed is never rejected afterwards: the authority would revoke it.
+            Err(refusal) if known.confirmation.is_some() || known.confirmed || known.installed => {
+                Err(ClientError::new(refusal.code(), refusal))
             }
             Err(refusal) => {
                 let words = format!("{}: {refusal}", refusal.code());

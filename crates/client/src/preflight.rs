@@ -245,10 +245,11 @@ impl Preflight {
         let days = directory.as_ref().map_or(DEFAULT_WINDOW_DAYS, |directory| directory.renewal_window_days);
         let window = Duration::from_secs(u64::from(days) * 86_400);
         let (qualified, commercial) = (newest(mine, Kind::Qualified), newest(mine, Kind::Commercial));
-        let situation_of = |certificate| presence(certificate, window, options.early, clock);
+        let situation_of = |certificate: Option<&Certificate>| presence(certificate, window, options.early, clock);
         let mut items = Vec::new();
         let mut plans = Vec::new();
         let mut answer = Answer::Issue;
+        let mut refused = Vec::new();
         for certificate in [qualified, commercial].into_iter().flatten() {
             if situation_of(Some(certificate)) != Presence::Expiring {
                 continue;
@@ -266,16 +267,18 @@ impl Preflight {
             let code = match verdict {
                 Verdict::Issue => "issue",
                 Verdict::Wait(reason) => {
-                    answer = if answer == Answer::Refuse { answer } else { Answer::Wait };
+                    answer = Answer::Wait;
                     reason.code()
                 }
-                Verdict::Refuse(reason) => {
-                    answer = Answer::Refuse;
-                    reason.code()
-                }
+                Verdict::Refuse(reason) => reason.code(),
             };
             let view = CertificateView::of(certificate, &info.id, clock.now());
             items.push(ItemPreview { certificate: view, verdict: code.to_owned() });
+            if let Verdict::Refuse(reason) = verdict {
+                // One that is refused leaves the other complete.
+                refused.push((certificate.kind(), reason));
+                continue;
+            }
             let key = options.key.or_else(|| info.key_kinds.first().copied());
             let key = key.filter(|kind| info.key_kinds.contains(kind)).ok_or_else(|| {
                 ClientError::new("key-kind-unsupported", options.key.map_or_else(String::new, |kind| kind.to_string()))
@@ -302,6 +305,10 @@ impl Preflight {
             // Without an identity space there is no account to lock anybody out of.
             None => (Login::NewCertificate, "no-account"),
         };
+        let asked_for = |certificate: Option<&Certificate>| match certificate {
+            Some(found) if refused.iter().any(|(kind, _)| *kind == found.kind()) => Presence::Valid,
+            other => situation_of(other),
+        };
         let situation = Situation {
             // A device that does not say is believed until it refuses; then the certificate waits in the journal.
             room: match info.free {
@@ -309,8 +316,8 @@ impl Preflight {
                 Some(free) if free < 8_000 => Room::OnePair,
                 _ => Room::TwoPairs,
             },
-            qualified: situation_of(qualified),
-            commercial: situation_of(commercial),
+            qualified: asked_for(qualified),
+            commercial: asked_for(commercial),
             login,
             device_certified: true,
             answer,
@@ -331,9 +338,13 @@ impl Preflight {
                 .collect(),
             login: login_name.to_owned(),
         };
+        let mut view = view;
+        for (_, reason) in &refused {
+            let who = serde_json::to_value(reason.who()).ok().and_then(|v| v.as_str().map(str::to_owned));
+            view.must_act.push((who.unwrap_or_default(), "authority-refuses".to_owned()));
+        }
         // The way through a file is planned, but not walked yet: then no key is made.
         let by_file = steps.iter().any(|step| matches!(step, Step::ObtainOnFile(_)));
-        let mut view = view;
         if by_file {
             view.must_act.push(("holder".to_owned(), "no-room".to_owned()));
         }

@@ -1,7 +1,7 @@
 //! Removing an old pair from its store, when the rules allow it.
 
 use obnova_keystore::SharedStore;
-use obnova_lifecycle::port::{Clock, KeyStoreError};
+use obnova_lifecycle::port::{Clock, KeyStoreError, StoreKind};
 use obnova_lifecycle::retirement::{Standing, permit};
 use obnova_pki::Certificate;
 
@@ -33,13 +33,20 @@ pub fn retire(
 ) -> Result<Retired, ClientError> {
     let wanted = obnova_pki::Serial::candidates(serial).map_err(|error| ClientError::new("serial-wrong", error))?;
     for open in &inventory.stores {
-        open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+        // A token shows its certificates without a PIN, and gets one only when the certificate is on it.
+        let is_file = open.info.kind == StoreKind::File;
+        if is_file {
+            open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+        }
         let certificates = match open.store.lock().certificates() {
             Ok(certificates) => certificates,
             Err(KeyStoreError::PinNeeded) => continue,
             Err(error) => return Err(error.into()),
         };
         if let Some(found) = certificates.iter().find(|certificate| wanted.contains(certificate.serial())) {
+            if !is_file {
+                open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+            }
             let _lock = home.lock(&open.info.id)?;
             return remove(home, &open.store, found, decryption_waived, clock);
         }

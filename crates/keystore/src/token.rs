@@ -224,7 +224,14 @@ impl TokenStore {
         let mut found = Vec::new();
         for object in private {
             let (own, id) = self.public_key_of(object)?;
-            let key = own.or_else(|| public.iter().find(|(known, _)| *known == id).map(|(_, key)| key.clone()));
+            // By CKA_ID only where it says something, and says one thing.
+            let by_id = || {
+                let mut matching =
+                    public.iter().filter(|(known, _)| !id.is_empty() && *known == id).map(|(_, key)| key);
+                let first = matching.next()?;
+                matching.all(|key| key == first).then(|| first.clone())
+            };
+            let key = own.or_else(by_id);
             if let Some(key) = key {
                 found.push((object, key, id));
             }
@@ -459,6 +466,13 @@ impl KeyStore for TokenStore {
                     }
                     matching
                 };
+                if doomed.len() > 1 {
+                    // Two objects for one key: which of them is meant cannot be known, so neither goes.
+                    return Err(KeyStoreError::Module {
+                        call: "C_DestroyObject".to_owned(),
+                        code: "more than one key matches".to_owned(),
+                    });
+                }
                 for object in doomed {
                     self.session()?.destroy_object(object).map_err(map)?;
                 }

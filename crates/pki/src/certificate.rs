@@ -314,9 +314,10 @@ impl Certificate {
         self.extension(oid::QC_STATEMENTS).is_some_and(qualified::claims_device)
     }
 
-    /// Whether its key may decrypt (keyEncipherment or dataEncipherment).
+    /// Whether its key may decrypt: keyEncipherment, dataEncipherment or keyAgreement, or no keyUsage at all.
     pub fn key_decrypts(&self) -> bool {
-        self.key_usage().is_some_and(|usage| usage.key_encipherment() || usage.data_encipherment())
+        self.key_usage()
+            .is_none_or(|usage| usage.key_encipherment() || usage.data_encipherment() || usage.key_agreement())
     }
 }
 

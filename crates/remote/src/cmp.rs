@@ -307,10 +307,20 @@ fn outcome(answer: &Message, credential: &Credential<'_>) -> Result<Outcome, Rem
             let (check_after, reason) = cmp::read_poll_response(&answer.body.content).map_err(malformed)?;
             Ok(Outcome::Waiting { check_after, reason, nonce: answer.header.sender_nonce.clone() })
         }
-        BodyKind::Error => match refused(answer) {
-            RemoteError::Refused(words) => Ok(Outcome::Refused(words)),
-            error => Err(error),
-        },
+        BodyKind::Error => {
+            let status = cmp::read_error(&answer.body.content).map_err(malformed)?;
+            let passing = [
+                cmp::Failure::SystemFailure,
+                cmp::Failure::SystemUnavailable,
+                cmp::Failure::BadTime,
+                cmp::Failure::TransactionInUse,
+            ];
+            // What can be otherwise in a moment is no refusal: the same bytes are sent again later.
+            if passing.iter().any(|failure| status.failures.contains(&(*failure as u8))) {
+                return Err(RemoteError::Busy(status.text.join("; ")));
+            }
+            Ok(Outcome::Refused(status.text.join("; ")))
+        }
         _ => Err(RemoteError::Malformed("the answer is not one to this request".to_owned())),
     }
 }

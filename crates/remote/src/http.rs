@@ -46,6 +46,8 @@ pub enum RemoteError {
     Malformed(String),
     /// It answered that it refuses; the words are the authority's.
     Refused(String),
+    /// It answered that it cannot do this now; the words are the authority's.
+    Busy(String),
 }
 
 impl RemoteError {
@@ -58,6 +60,7 @@ impl RemoteError {
             Self::Status { .. } => "authority-http-error",
             Self::Malformed(_) => "authority-answer-malformed",
             Self::Refused(_) => "authority-refused",
+            Self::Busy(_) => "authority-busy",
         }
     }
 }
@@ -69,7 +72,8 @@ impl core::fmt::Display for RemoteError {
             | Self::Unreachable(detail)
             | Self::Tls(detail)
             | Self::Malformed(detail)
-            | Self::Refused(detail) => f.write_str(detail),
+            | Self::Refused(detail)
+            | Self::Busy(detail) => f.write_str(detail),
             Self::Status { status, text } => write!(f, "HTTP {status}: {text}"),
         }
     }
