@@ -541,8 +541,19 @@ impl<'a> Journey<'a> {
     pub fn run(&mut self, progress: &mut dyn Progress) -> Result<Flow, ClientError> {
         let mut waiting = None;
         let mut refused = None;
+        let mut failed = None;
         for item in 0..self.items.len() {
-            match self.obtain(item, progress)? {
+            let reached = match self.obtain(item, progress) {
+                Ok(reached) => reached,
+                // What the authority could not do for one certificate stops no other. Anything about the device
+                // or the disk stops all: a refused PIN is not sent again, and a full device gets no second key.
+                Err(error) if self.roomy && error.code.starts_with("authority-") => {
+                    failed.get_or_insert(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match reached {
                 Reached::Proven(_) => {
                     // No account knows the qualified one, so its predecessor goes out of use at once: where the
                     // device is full, that is what may then make room for the next certificate.
@@ -570,7 +581,10 @@ impl<'a> Journey<'a> {
                 self.hand_over(item, progress)?;
             }
         }
-        Ok(waiting.or(refused).unwrap_or(Flow::Done))
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(waiting.or(refused).unwrap_or(Flow::Done)),
+        }
     }
 
     /// From `Found` to `Proven`.
