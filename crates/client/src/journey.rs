@@ -431,9 +431,13 @@ impl<'a> Journey<'a> {
                     && known.refused.is_none()
                     && plan.items.iter().any(|mine| mine.predecessor == item.predecessor)
             });
-            // No second key for the same predecessor while one waits for its certificate.
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            // No second key for the same predecessor while one waits for its certificate, nor after it came.
             if open && (same_predecessor || same_invitation) {
-                return Err(ClientError::new("renewal-open", path.file_stem().unwrap_or_default().to_string_lossy()));
+                return Err(ClientError::new("renewal-open", name));
+            }
+            if same_predecessor {
+                return Err(ClientError::new("already-renewed", name));
             }
         }
         let path = home.new_journal(clock.now());

@@ -206,7 +206,7 @@ fn the_client_killed_at_every_sync_loses_nothing() {
 }
 
 #[test]
-fn the_server_killed_at_every_sync_loses_nothing() {
+fn the_server_killed_at_its_syncs_loses_nothing() {
     if !can_trace() {
         return;
     }
@@ -214,6 +214,7 @@ fn the_server_killed_at_every_sync_loses_nothing() {
     let mut when = 0;
     loop {
         // The first syncs belong to the start of the server; steps widen so that the story is crossed in time.
+        // strace counts for each thread, so this is the first thread of the pool that reaches the number.
         when += 1 + when / 8;
         let (mut world, _folder) = world(Store::File, Engine::Sqlite);
         world.kill_server();
@@ -255,7 +256,7 @@ fn the_server_killed_at_every_sync_loses_nothing() {
         assert!(world.letter_with("Message-ID: <bound-", Duration::from_secs(20)).is_some(), "kill {when}: mail lost");
         if untouched || begun.elapsed() > patience {
             let end = if untouched { "the story ended untouched" } else { "the time was up" };
-            eprintln!("the server was killed at syncs up to the {when}th; {end}");
+            eprintln!("the server was killed at a thread's syncs up to the {when}th; {end}");
             break;
         }
     }

@@ -33,6 +33,13 @@ fn whole_road(world: &World) {
     let again = world.obnova(&["renew", "--all"]).unwrap();
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&again.stderr).contains("[nothing-due]"));
+    // Nor does naming the old one: it has its successor.
+    let again = world.obnova(&["renew", &old_c, "--early"]).unwrap();
+    assert!(
+        String::from_utf8_lossy(&again.stderr).contains("[already-renewed]"),
+        "{}",
+        String::from_utf8_lossy(&again.stderr)
+    );
     let health = world.server(&["health"]).unwrap();
     assert!(health.contains("audit logs are whole"));
 }
