@@ -146,7 +146,7 @@ fn lengths(folder: &Path, wrong: &mut Vec<String>) -> std::io::Result<()> {
 fn texts(wrong: &mut Vec<String>) -> Outcome {
     let english =
         std::fs::read_to_string(root().join("crates/texts/i18n/en.ftl")).map_err(|error| error.to_string())?;
-    for file in ["journey", "preflight", "home", "inventory", "account", "error", "retire"] {
+    for file in ["journey", "known", "preflight", "home", "inventory", "account", "error", "retire"] {
         let source =
             std::fs::read_to_string(root().join(format!("crates/client/src/{file}.rs"))).map_err(|e| e.to_string())?;
         for after in source.split("ClientError::new(\"").skip(1) {

@@ -16,13 +16,13 @@ use obnova_lifecycle::station::{
 use obnova_pki::{Certificate, KeyKind, Kind, Name, Signer, cms};
 use obnova_remote::cmp::{CmpService, Credential, Outcome, Wish, prepare};
 use obnova_remote::{HttpClient, ObnovaAuthority, submit_succession};
-use serde::Serialize;
 
 use crate::account::{LoginOutcome, client, login, unbind};
 use crate::error::store_named;
 use crate::home::{AuthorityRecord, Invitation};
 use crate::inventory::Inventory;
 use crate::journal::{Evidence, ItemPlan, Journal};
+use crate::known::{Came, Known, fold, is_finished, plan_of};
 use crate::preflight::{check_middleware, issuers};
 use crate::{ClientError, Home, Preflight};
 
@@ -64,149 +64,6 @@ pub enum Flow {
     Refused(String),
 }
 
-#[derive(Clone)]
-struct Came {
-    certificate: Vec<u8>,
-    others: Vec<Certificate>,
-    anchors: Vec<Vec<u8>>,
-    confirmed: bool,
-    id: i64,
-    nonce: Vec<u8>,
-}
-
-/// What the journal knows of one certificate.
-#[derive(Clone, Default)]
-struct Known {
-    before: Option<Vec<Vec<u8>>>,
-    key: Option<Vec<u8>>,
-    request: Option<(Vec<u8>, Vec<u8>)>,
-    submitted: bool,
-    nonce: Option<Vec<u8>>,
-    came: Option<Came>,
-    confirmation: Option<Vec<u8>>,
-    confirmed: bool,
-    installed: bool,
-    proven: Option<Option<Vec<u8>>>,
-    registered: bool,
-    rehearsed: bool,
-    retired: bool,
-    refused: Option<String>,
-}
-
-fn fold(evidence: &[Evidence], count: usize) -> Vec<Known> {
-    let mut all = vec![Known::default(); count];
-    for record in evidence {
-        let item = match record {
-            Evidence::Planned { .. } => continue,
-            Evidence::KeyIntent { item, .. }
-            | Evidence::Keyed { item, .. }
-            | Evidence::Requested { item, .. }
-            | Evidence::SendIntent { item }
-            | Evidence::Submitted { item }
-            | Evidence::Waits { item, .. }
-            | Evidence::Issued { item, .. }
-            | Evidence::ConfirmIntent { item, .. }
-            | Evidence::Confirmed { item }
-            | Evidence::InstallIntent { item }
-            | Evidence::Installed { item }
-            | Evidence::Proven { item, .. }
-            | Evidence::Registered { item }
-            | Evidence::Rehearsed { item }
-            | Evidence::RetireIntent { item }
-            | Evidence::Retired { item }
-            | Evidence::Refused { item, .. } => *item,
-        };
-        let Some(known) = all.get_mut(item) else { continue };
-        match record {
-            Evidence::KeyIntent { before, .. } => known.before = Some(before.iter().map(|key| key.0.clone()).collect()),
-            Evidence::Keyed { public_key, .. } => known.key = Some(public_key.0.clone()),
-            Evidence::Requested { message, transaction, .. } => {
-                known.request = Some((message.0.clone(), transaction.0.clone()));
-            }
-            Evidence::Submitted { .. } => known.submitted = true,
-            Evidence::Waits { nonce, .. } => known.nonce = Some(nonce.0.clone()),
-            Evidence::Issued { certificate, others, anchors, confirmed, id, nonce, .. } => {
-                known.came = Some(Came {
-                    certificate: certificate.0.clone(),
-                    others: others.iter().filter_map(|der| Certificate::from_der(&der.0).ok()).collect(),
-                    anchors: anchors.iter().map(|der| der.0.clone()).collect(),
-                    confirmed: *confirmed,
-                    id: *id,
-                    nonce: nonce.0.clone(),
-                });
-            }
-            Evidence::ConfirmIntent { message, .. } => known.confirmation = Some(message.0.clone()),
-            Evidence::Confirmed { .. } => known.confirmed = true,
-            Evidence::Installed { .. } => known.installed = true,
-            Evidence::Proven { statement, .. } => known.proven = Some(statement.as_ref().map(|s| s.0.clone())),
-            Evidence::Registered { .. } => known.registered = true,
-            Evidence::Rehearsed { .. } => known.rehearsed = true,
-            Evidence::Retired { .. } => known.retired = true,
-            Evidence::Refused { why, .. } => known.refused = Some(why.clone()),
-            _ => {}
-        }
-    }
-    all
-}
-
-impl Known {
-    fn station(&self) -> Station {
-        if self.retired {
-            Station::Retired
-        } else if self.rehearsed {
-            Station::Registered
-        } else if self.proven.is_some() {
-            Station::Proven
-        } else if self.installed {
-            Station::Installed
-        } else if self.confirmed {
-            Station::Confirmed
-        } else if self.came.is_some() {
-            Station::Issued
-        } else if self.submitted {
-            Station::Submitted
-        } else if self.request.is_some() {
-            Station::Requested
-        } else if self.key.is_some() {
-            Station::Keyed
-        } else {
-            Station::Found
-        }
-    }
-}
-
-/// One certificate of a journey, for screens.
-#[derive(Debug, Clone, Serialize)]
-pub struct ItemView {
-    /// `qualified` or `commercial`.
-    pub kind: String,
-    /// Name of the station.
-    pub station: String,
-    /// The successor, when it came: serial numbers and end.
-    pub successor: Option<crate::CertificateView>,
-    /// transactionID, hexadecimal.
-    pub receipt: Option<String>,
-    /// Why it was refused.
-    pub refused: Option<String>,
-    /// Whether the identity space took it.
-    pub registered: bool,
-}
-
-/// A journey, for screens.
-#[derive(Debug, Clone, Serialize)]
-pub struct JourneyView {
-    /// Name of its journal.
-    pub id: String,
-    /// The store.
-    pub store: String,
-    /// The authority.
-    pub authority: String,
-    /// Whether nothing is left to do.
-    pub finished: bool,
-    /// Its certificates.
-    pub items: Vec<ItemView>,
-}
-
 /// What an invitation gives: a reference, its secret, and the root that may be trusted.
 struct Invited {
     reference: String,
@@ -242,29 +99,6 @@ pub struct Journey<'a> {
     _lock: File,
 }
 
-struct Plan {
-    store: String,
-    authority: String,
-    items: Vec<ItemPlan>,
-    roomy: bool,
-    identity: Option<(String, String)>,
-    invitation: Option<String>,
-}
-
-fn plan_of(evidence: &[Evidence]) -> Option<Plan> {
-    match evidence.first()? {
-        Evidence::Planned { store, authority, invitation, items, roomy, identity } => Some(Plan {
-            store: store.clone(),
-            authority: authority.clone(),
-            items: items.clone(),
-            roomy: *roomy,
-            identity: identity.clone(),
-            invitation: invitation.clone(),
-        }),
-        _ => None,
-    }
-}
-
 fn key_kind(text: &str) -> Option<KeyKind> {
     match text {
         "P-256" => Some(KeyKind::P256),
@@ -275,67 +109,6 @@ fn key_kind(text: &str) -> Option<KeyKind> {
 
 fn octets(bytes: &[u8]) -> Octets {
     Octets(bytes.to_vec())
-}
-
-fn is_finished(items: &[ItemPlan], known: &[Known], identity: bool) -> bool {
-    items.iter().zip(known).all(|(item, known)| {
-        known.refused.is_some()
-            || match (item.predecessor.is_some(), item.kind == "commercial" && identity) {
-                (true, true) => known.retired,
-                (true, false) => known.retired,
-                (false, _) => known.proven.is_some(),
-            }
-    })
-}
-
-/// All journeys of a home, for screens, without opening a store.
-///
-/// # Errors
-///
-/// `journal-error`.
-pub(crate) fn views(home: &Home, clock: &dyn Clock) -> Result<Vec<JourneyView>, ClientError> {
-    let mut views = Vec::new();
-    for path in home.journals()? {
-        let evidence = Journal::read(&path)?;
-        // A journal that was cut before its first record has done nothing.
-        let Some(plan) = plan_of(&evidence) else { continue };
-        let known = fold(&evidence, plan.items.len());
-        views.push(JourneyView {
-            id: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-            finished: is_finished(&plan.items, &known, plan.identity.is_some()),
-            items: plan
-                .items
-                .iter()
-                .zip(&known)
-                .map(|(item, known)| ItemView {
-                    kind: item.kind.clone(),
-                    station: known.station().name().to_owned(),
-                    successor: known
-                        .came
-                        .as_ref()
-                        .and_then(|came| Certificate::from_der(&came.certificate).ok())
-                        .map(|certificate| crate::CertificateView::of(&certificate, &plan.store, clock.now())),
-                    receipt: known.request.as_ref().map(|(_, id)| hex::encode(id)),
-                    refused: known.refused.clone(),
-                    registered: known.registered,
-                })
-                .collect(),
-            store: plan.store,
-            authority: plan.authority,
-        });
-    }
-    Ok(views)
-}
-
-impl JourneyView {
-    /// All journeys of a home.
-    ///
-    /// # Errors
-    ///
-    /// `journal-error`.
-    pub fn all(home: &Home, clock: &dyn Clock) -> Result<Vec<Self>, ClientError> {
-        views(home, clock)
-    }
 }
 
 impl<'a> Journey<'a> {
@@ -424,7 +197,7 @@ impl<'a> Journey<'a> {
             let evidence = Journal::read(&path)?;
             let Some(other) = plan_of(&evidence) else { continue };
             let known = fold(&evidence, other.items.len());
-            let open = !is_finished(&other.items, &known, other.identity.is_some());
+            let open = !is_finished(&other.items, &known);
             let same_invitation = plan.invitation.is_some() && plan.invitation == other.invitation;
             let same_predecessor = other.items.iter().zip(&known).any(|(item, known)| {
                 item.predecessor.is_some()

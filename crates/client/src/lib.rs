@@ -6,6 +6,7 @@ mod home;
 mod inventory;
 mod journal;
 mod journey;
+mod known;
 mod preflight;
 mod retire;
 
@@ -14,7 +15,8 @@ pub use error::ClientError;
 pub use home::{AuthorityRecord, Home, Invitation, StoreSetting, SystemClock};
 pub use inventory::{CertificateView, Inventory, StoreView, expiry_days};
 pub use journal::{Evidence, ItemPlan, Journal, JournalError};
-pub use journey::{Flow, ItemView, Journey, JourneyView, PinSource, Progress};
+pub use journey::{Flow, Journey, PinSource, Progress};
+pub use known::{ItemView, JourneyView};
 pub use obnova_lifecycle::port::{Clock, Pin};
 pub use obnova_lifecycle::station::Station;
 pub use preflight::{PlanView, Preflight, RenewOptions};

@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use obnova_testkit::{Engine, Store, World, softhsm_module};
+use obnova_testkit::{Engine, Store, World};
 
 use crate::stage::{has_softhsm, skip, world};
 
@@ -171,7 +171,7 @@ fn the_client_killed_at_every_sync_loses_nothing() {
         return;
     }
     let patience = Duration::from_secs(240);
-    let stores: &[Store] = if softhsm_module().is_some() { &[Store::File, Store::SoftHsm] } else { &[Store::File] };
+    let stores: &[Store] = if has_softhsm() { &[Store::File, Store::SoftHsm] } else { &[Store::File] };
     for &store in stores {
         let begun = Instant::now();
         let mut when = 0;

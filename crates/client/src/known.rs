@@ -1,0 +1,228 @@
+//! What a journal's evidence says, read together: how far each certificate came, and how screens see it.
+
+use obnova_lifecycle::port::Clock;
+use obnova_lifecycle::station::Station;
+use obnova_pki::Certificate;
+use serde::Serialize;
+
+use crate::journal::{Evidence, ItemPlan, Journal};
+use crate::{ClientError, Home};
+
+/// The authority's answer that brought the certificate.
+#[derive(Clone)]
+pub(crate) struct Came {
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) others: Vec<Certificate>,
+    pub(crate) anchors: Vec<Vec<u8>>,
+    pub(crate) confirmed: bool,
+    pub(crate) id: i64,
+    pub(crate) nonce: Vec<u8>,
+}
+
+/// What the journal knows of one certificate.
+#[derive(Clone, Default)]
+pub(crate) struct Known {
+    pub(crate) before: Option<Vec<Vec<u8>>>,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) request: Option<(Vec<u8>, Vec<u8>)>,
+    pub(crate) submitted: bool,
+    pub(crate) nonce: Option<Vec<u8>>,
+    pub(crate) came: Option<Came>,
+    pub(crate) confirmation: Option<Vec<u8>>,
+    pub(crate) confirmed: bool,
+    pub(crate) installed: bool,
+    pub(crate) proven: Option<Option<Vec<u8>>>,
+    pub(crate) registered: bool,
+    pub(crate) rehearsed: bool,
+    pub(crate) retired: bool,
+    pub(crate) refused: Option<String>,
+}
+
+/// Reads the evidence of `count` certificates together.
+pub(crate) fn fold(evidence: &[Evidence], count: usize) -> Vec<Known> {
+    let mut all = vec![Known::default(); count];
+    for record in evidence {
+        let item = match record {
+            Evidence::Planned { .. } => continue,
+            Evidence::KeyIntent { item, .. }
+            | Evidence::Keyed { item, .. }
+            | Evidence::Requested { item, .. }
+            | Evidence::SendIntent { item }
+            | Evidence::Submitted { item }
+            | Evidence::Waits { item, .. }
+            | Evidence::Issued { item, .. }
+            | Evidence::ConfirmIntent { item, .. }
+            | Evidence::Confirmed { item }
+            | Evidence::InstallIntent { item }
+            | Evidence::Installed { item }
+            | Evidence::Proven { item, .. }
+            | Evidence::Registered { item }
+            | Evidence::Rehearsed { item }
+            | Evidence::RetireIntent { item }
+            | Evidence::Retired { item }
+            | Evidence::Refused { item, .. } => *item,
+        };
+        let Some(known) = all.get_mut(item) else { continue };
+        match record {
+            Evidence::KeyIntent { before, .. } => known.before = Some(before.iter().map(|key| key.0.clone()).collect()),
+            Evidence::Keyed { public_key, .. } => known.key = Some(public_key.0.clone()),
+            Evidence::Requested { message, transaction, .. } => {
+                known.request = Some((message.0.clone(), transaction.0.clone()));
+            }
+            Evidence::Submitted { .. } => known.submitted = true,
+            Evidence::Waits { nonce, .. } => known.nonce = Some(nonce.0.clone()),
+            Evidence::Issued { certificate, others, anchors, confirmed, id, nonce, .. } => {
+                known.came = Some(Came {
+                    certificate: certificate.0.clone(),
+                    others: others.iter().filter_map(|der| Certificate::from_der(&der.0).ok()).collect(),
+                    anchors: anchors.iter().map(|der| der.0.clone()).collect(),
+                    confirmed: *confirmed,
+                    id: *id,
+                    nonce: nonce.0.clone(),
+                });
+            }
+            Evidence::ConfirmIntent { message, .. } => known.confirmation = Some(message.0.clone()),
+            Evidence::Confirmed { .. } => known.confirmed = true,
+            Evidence::Installed { .. } => known.installed = true,
+            Evidence::Proven { statement, .. } => known.proven = Some(statement.as_ref().map(|s| s.0.clone())),
+            Evidence::Registered { .. } => known.registered = true,
+            Evidence::Rehearsed { .. } => known.rehearsed = true,
+            Evidence::Retired { .. } => known.retired = true,
+            Evidence::Refused { why, .. } => known.refused = Some(why.clone()),
+            _ => {}
+        }
+    }
+    all
+}
+
+impl Known {
+    pub(crate) fn station(&self) -> Station {
+        if self.retired {
+            Station::Retired
+        } else if self.rehearsed {
+            Station::Registered
+        } else if self.proven.is_some() {
+            Station::Proven
+        } else if self.installed {
+            Station::Installed
+        } else if self.confirmed {
+            Station::Confirmed
+        } else if self.came.is_some() {
+            Station::Issued
+        } else if self.submitted {
+            Station::Submitted
+        } else if self.request.is_some() {
+            Station::Requested
+        } else if self.key.is_some() {
+            Station::Keyed
+        } else {
+            Station::Found
+        }
+    }
+}
+
+/// One certificate of a journey, for screens.
+#[derive(Debug, Clone, Serialize)]
+pub struct ItemView {
+    /// `qualified` or `commercial`.
+    pub kind: String,
+    /// Name of the station.
+    pub station: String,
+    /// The successor, when it came: serial numbers and end.
+    pub successor: Option<crate::CertificateView>,
+    /// transactionID, hexadecimal.
+    pub receipt: Option<String>,
+    /// Why it was refused.
+    pub refused: Option<String>,
+    /// Whether the identity space took it.
+    pub registered: bool,
+}
+
+/// A journey, for screens.
+#[derive(Debug, Clone, Serialize)]
+pub struct JourneyView {
+    /// Name of its journal.
+    pub id: String,
+    /// The store.
+    pub store: String,
+    /// The authority.
+    pub authority: String,
+    /// Whether nothing is left to do.
+    pub finished: bool,
+    /// Its certificates.
+    pub items: Vec<ItemView>,
+}
+
+/// The plan that a journal began with.
+pub(crate) struct Plan {
+    pub(crate) store: String,
+    pub(crate) authority: String,
+    pub(crate) items: Vec<ItemPlan>,
+    pub(crate) roomy: bool,
+    pub(crate) identity: Option<(String, String)>,
+    pub(crate) invitation: Option<String>,
+}
+
+/// The plan, when the first record is one.
+pub(crate) fn plan_of(evidence: &[Evidence]) -> Option<Plan> {
+    match evidence.first()? {
+        Evidence::Planned { store, authority, invitation, items, roomy, identity } => Some(Plan {
+            store: store.clone(),
+            authority: authority.clone(),
+            items: items.clone(),
+            roomy: *roomy,
+            identity: identity.clone(),
+            invitation: invitation.clone(),
+        }),
+        _ => None,
+    }
+}
+
+/// Whether nothing is left to do: a successor is followed to the retirement of its predecessor, a first
+/// certificate to its proof.
+pub(crate) fn is_finished(items: &[ItemPlan], known: &[Known]) -> bool {
+    items.iter().zip(known).all(|(item, known)| {
+        known.refused.is_some() || if item.predecessor.is_some() { known.retired } else { known.proven.is_some() }
+    })
+}
+
+impl JourneyView {
+    /// All journeys of a home, the oldest first, without opening a store.
+    ///
+    /// # Errors
+    ///
+    /// `journal-error`.
+    pub fn all(home: &Home, clock: &dyn Clock) -> Result<Vec<Self>, ClientError> {
+        let mut views = Vec::new();
+        for path in home.journals()? {
+            let evidence = Journal::read(&path)?;
+            // A journal that was cut before its first record has done nothing.
+            let Some(plan) = plan_of(&evidence) else { continue };
+            let known = fold(&evidence, plan.items.len());
+            views.push(JourneyView {
+                id: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+                finished: is_finished(&plan.items, &known),
+                items: plan
+                    .items
+                    .iter()
+                    .zip(&known)
+                    .map(|(item, known)| ItemView {
+                        kind: item.kind.clone(),
+                        station: known.station().name().to_owned(),
+                        successor: known
+                            .came
+                            .as_ref()
+                            .and_then(|came| Certificate::from_der(&came.certificate).ok())
+                            .map(|certificate| crate::CertificateView::of(&certificate, &plan.store, clock.now())),
+                        receipt: known.request.as_ref().map(|(_, id)| hex::encode(id)),
+                        refused: known.refused.clone(),
+                        registered: known.registered,
+                    })
+                    .collect(),
+                store: plan.store,
+                authority: plan.authority,
+            });
+        }
+        Ok(views)
+    }
+}
