@@ -280,9 +280,9 @@ fn keep(world: &World) -> Outcome {
     if world.store() == Store::File {
         println!("  .p12 to import: {} (password 123456)", world.path("demo.p12").display());
         println!(
-            "  the same by curl (one certificate in the file: give --cert a PEM of it):\n    openssl pkcs12 -in {} -passin pass:123456 -nodes -out demo.pem && curl --cacert {} --cert demo.pem https://{}/",
-            world.path("demo.p12").display(),
+            "  the same by curl: curl --cacert {} --cert {} https://{}/",
             world.house_certificate("service").display(),
+            world.login_pem().map_err(io)?.display(),
             world.identity_address()
         );
     } else {

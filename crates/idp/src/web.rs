@@ -73,7 +73,7 @@ fn page(texts: Texts, title: &str, body: &str) -> Response {
          body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#262626;background:#fff}}\
          h1{{font-size:1.8rem}}table{{border-collapse:collapse;width:100%}}th,td{{text-align:left;padding:.5rem;border-bottom:1px solid #767676}}\
          input,button{{font:inherit;padding:.4rem .6rem;border:1px solid #595959;border-radius:4px}}button{{background:#2362a2;color:#fff;border-color:#2362a2}}\
-         .box{{border-left:6px solid #2362a2;background:#eef4fa;padding:.8rem 1rem}}code{{overflow-wrap:anywhere}}label{{display:block;margin:.6rem 0 .2rem}}\
+         .box{{border-left:6px solid #2362a2;background:#eef4fa;padding:.8rem 1rem}}td code{{white-space:nowrap}}p code{{overflow-wrap:anywhere}}label{{display:block;margin:.6rem 0 .2rem}}\
          </style></head><body><nav><a href=\"/?lang={other}\" lang=\"{other}\">{other_name}</a></nav><main><h1>{title}</h1>{body}</main></body></html>",
         title = escape(title),
     );

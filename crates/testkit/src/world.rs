@@ -456,6 +456,28 @@ impl World {
         view["decimal"].as_str().map(str::to_owned).ok_or_else(|| failed(format!("no {kind} certificate")))
     }
 
+    /// Writes the newest commercial certificate of a file store with its key as PEM, for curl and browsers.
+    ///
+    /// # Errors
+    ///
+    /// When the clerk has no file store, or it cannot be read.
+    pub fn login_pem(&self) -> std::io::Result<PathBuf> {
+        let password = obnova_crypto::Secret::new(PIN.to_owned());
+        let pfx = obnova_crypto::Pfx::read(&std::fs::read(self.path("demo.p12"))?, &password).map_err(failed)?;
+        let newest = pfx
+            .keys
+            .iter()
+            .filter_map(|entry| Some((entry.certificate.as_ref()?, &entry.key)))
+            .filter(|(certificate, _)| certificate.kind() == obnova_pki::Kind::Commercial)
+            .max_by_key(|(certificate, _)| certificate.not_after())
+            .ok_or_else(|| failed("there is no commercial certificate"))?;
+        let mut text = obnova_pki::pem::block("CERTIFICATE", newest.0.der()).map_err(failed)?;
+        text.push_str(&obnova_pki::pem::block("PRIVATE KEY", newest.1.pkcs8()).map_err(failed)?);
+        let path = self.path("login.pem");
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
     /// Waits for a letter that contains a text.
     pub fn letter_with(&self, text: &str, patience: Duration) -> Option<String> {
         let begun = Instant::now();
