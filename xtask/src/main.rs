@@ -1,6 +1,8 @@
-//! Chores of the project: `cargo demo`, `cargo xtask test`, `cargo xtask check`, `cargo xtask tidy`.
+//! Chores of the project: `cargo demo`, `cargo xtask test`, `cargo xtask check`, `cargo xtask tidy`,
+//! `cargo xtask bench`.
 #![allow(clippy::print_stdout, reason = "a chore speaks to the screen")]
 
+mod bench;
 mod check;
 mod demo;
 mod stages;
@@ -25,7 +27,8 @@ fn main() -> ExitCode {
         Some("test") => stages::run(&rest),
         Some("check") => check::run(),
         Some("tidy") => tidy::run(),
-        _ => Err("usage: cargo xtask demo | test [--yes] [--quick] | check | tidy".to_owned()),
+        Some("bench") => bench::run(&rest),
+        _ => Err("usage: cargo xtask demo | test [--yes] [--quick] | check | tidy | bench".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,9 +13,9 @@ use sqlx::{AnyConnection, Row};
 
 use crate::authority::Authority;
 use crate::ceremony::fresh_serial;
-use crate::letters;
+use crate::letters::Letter;
 use crate::profile::{self, Profile};
-use crate::store::{self, RequestRow};
+use crate::store::{self, ApplicantRow, RequestRow};
 
 /// How long a list is good for.
 const CRL_TERM: Duration = Duration::from_secs(24 * 3600);
@@ -49,140 +49,199 @@ impl core::fmt::Display for RevokeError {
 
 impl std::error::Error for RevokeError {}
 
+/// A certificate as it will be signed; its record is committed first.
+#[derive(Clone)]
+pub(crate) struct Draft {
+    pub(crate) issuer: &'static str,
+    pub(crate) serial: Serial,
+    tbs: Vec<u8>,
+    key_hash: String,
+    key_identifier: String,
+    starts: i64,
+    ends: i64,
+    request: String,
+    applicant: String,
+    profile: String,
+    letter: Letter,
+    settled: &'static str,
+}
+
+impl Draft {
+    /// Writes the record, inside the transaction that takes or claims the request.
+    pub(crate) async fn record(&self, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO certificate (issuer, serial, applicant, profile, state, tbs, key_hash, \
+             key_identifier, not_before, not_after, request) \
+             VALUES ($1, $2, $3, $4, 'recorded', $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(self.issuer)
+        .bind(self.serial.hexadecimal())
+        .bind(self.applicant.clone())
+        .bind(self.profile.clone())
+        .bind(self.tbs.clone())
+        .bind(self.key_hash.clone())
+        .bind(self.key_identifier.clone())
+        .bind(self.starts)
+        .bind(self.ends)
+        .bind(self.request.clone())
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    /// What the audit log says of the record.
+    pub(crate) fn recorded(&self) -> String {
+        format!("{} {} for request {}", self.issuer, self.serial.hexadecimal(), self.request)
+    }
+}
+
+/// A signed certificate that leaves the process only after [`Signed::store`] was committed.
+pub(crate) struct Signed {
+    pub(crate) draft: Draft,
+    pub(crate) certificate: Certificate,
+}
+
+impl Signed {
+    /// Stores the certificate beside its record, and writes the letter about it.
+    ///
+    /// # Errors
+    ///
+    /// `RowNotFound` when the record was closed as abandoned meanwhile: then this signature never leaves.
+    pub(crate) async fn store(&self, connection: &mut AnyConnection, now: i64) -> Result<(), sqlx::Error> {
+        let draft = &self.draft;
+        let hexadecimal = draft.serial.hexadecimal();
+        let stored = sqlx::query(
+            "UPDATE certificate SET state = 'issued', der = $1 WHERE issuer = $2 AND serial = $3 AND state = 'recorded'",
+        )
+        .bind(self.certificate.der().to_vec())
+        .bind(draft.issuer)
+        .bind(hexadecimal.clone())
+        .execute(&mut *connection)
+        .await?;
+        if stored.rows_affected() != 1 {
+            return Err(sqlx::Error::RowNotFound);
+        }
+        store::set_request_state(connection, &draft.request, draft.settled).await?;
+        audit::append(connection, now, "certificate-issued", &format!("{} {hexadecimal}", draft.issuer)).await?;
+        draft.letter.put(connection, now).await
+    }
+}
+
 impl Authority {
-    /// Issues the certificate of an approved request: commits the record, signs, commits the certificate.
+    /// Drafts the certificate of a request under a fresh serial number.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] when the profile or the person's data do not make a certificate.
+    pub(crate) fn draft(&self, request: &RequestRow, applicant: &ApplicantRow) -> Result<Draft, ServeError> {
+        let profile = Profile::from_name(&request.profile)
+            .ok_or_else(|| ServeError::new("profile", format!("{} is not known", request.profile)))?;
+        let issuer = self.issuer(profile.issuer())?;
+        let wrong = |error: obnova_pki::FormatError| ServeError::new("certificate", error);
+        let serial = fresh_serial();
+        let made = profile::person(
+            profile,
+            &applicant.person,
+            &request.public_key,
+            serial.clone(),
+            &issuer.side(&self.config.published_at),
+            self.clock.now(),
+            &Primitives,
+        )
+        .map_err(wrong)?;
+        let (decimal, hexadecimal) = (serial.decimal(), serial.hexadecimal());
+        let arguments = [("kind", issuer.id), ("decimal", decimal.as_str()), ("hexadecimal", hexadecimal.as_str())];
+        let letter = Letter::new(format!("issued-{}-{hexadecimal}", issuer.id), "issued", applicant, &arguments);
+        Ok(Draft {
+            issuer: issuer.id,
+            tbs: made.to_der().map_err(wrong)?,
+            key_hash: Primitives.fingerprint(&request.public_key),
+            key_identifier: hex::encode(key_identifier(&request.public_key, &Primitives).map_err(wrong)?),
+            starts: seconds(made.not_before),
+            ends: seconds(made.not_after),
+            serial,
+            request: request.id.clone(),
+            applicant: request.applicant.clone(),
+            profile: request.profile.clone(),
+            letter,
+            settled: if request.implicit_confirm { "confirmed" } else { "issued" },
+        })
+    }
+
+    /// Signs a draft whose record is committed.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] of the key; the record is then closed, and the request can be issued later.
+    pub(crate) async fn sign(&self, draft: Draft) -> Result<Signed, ServeError> {
+        match sign(&draft.tbs, &self.issuer(draft.issuer)?.key) {
+            Ok(certificate) => Ok(Signed { draft, certificate }),
+            Err(error) => {
+                self.give_back(&draft).await?;
+                Err(ServeError::new("signing", error))
+            }
+        }
+    }
+
+    /// Issues the certificate of a request that a person approved: claims it, commits the record, signs.
     ///
     /// # Errors
     ///
     /// [`ServeError`]; the request stays approved and can be issued later.
-    pub(crate) async fn issue(&self, request: &RequestRow) -> Result<Certificate, ServeError> {
-        let profile = Profile::from_name(&request.profile)
-            .ok_or_else(|| ServeError::new("profile", format!("{} is not known", request.profile)))?;
-        let issuer = self.issuer(profile.issuer())?;
-        let now = self.clock.now();
+    pub(crate) async fn issue(&self, request: &RequestRow) -> Result<Signed, ServeError> {
+        let now = self.now_seconds();
         let mut connection = self.database.pool().acquire().await?;
-        let applicant = store::applicant(&mut connection, &request.applicant, seconds(now))
+        let applicant = store::applicant(&mut connection, &request.applicant, now)
             .await?
             .ok_or_else(|| ServeError::new("applicant", format!("{} is gone", request.applicant)))?;
         drop(connection);
-        let wrong = |error: obnova_pki::FormatError| ServeError::new("certificate", error);
-        let key_id = hex::encode(key_identifier(&request.public_key, &Primitives).map_err(wrong)?);
-        let key_hash = Primitives.fingerprint(&request.public_key);
-
-        let (serial, tbs) = loop {
-            let serial = fresh_serial();
-            let side = issuer.side(&self.config.published_at);
-            let made = profile::person(
-                profile,
-                &applicant.person,
-                &request.public_key,
-                serial.clone(),
-                &side,
-                now,
-                &Primitives,
-            )
-            .map_err(wrong)?;
-            let tbs = made.to_der().map_err(wrong)?;
-            let (id, issuer_id, hexadecimal) = (request.id.clone(), issuer.id, serial.hexadecimal());
-            let (ends, starts) = (seconds(made.not_after), seconds(made.not_before));
+        let draft = loop {
+            let draft = self.draft(request, &applicant)?;
             let recorded: Result<(), sqlx::Error> = self
                 .database
                 .write(|connection| {
-                    let (request, tbs, hexadecimal) = (request.clone(), tbs.clone(), hexadecimal.clone());
-                    let (id, key_hash, key_id) = (id.clone(), key_hash.clone(), key_id.clone());
+                    let draft = draft.clone();
                     Box::pin(async move {
                         // Of two answers to the same request at the same time, one signs.
                         let claimed = sqlx::query(
                             "UPDATE request SET state = 'signing', issuer = $1, serial = $2 \
                              WHERE id = $3 AND state = 'approved'",
                         )
-                        .bind(issuer_id)
-                        .bind(hexadecimal.clone())
-                        .bind(id.clone())
+                        .bind(draft.issuer)
+                        .bind(draft.serial.hexadecimal())
+                        .bind(draft.request.clone())
                         .execute(&mut *connection)
                         .await?;
                         if claimed.rows_affected() != 1 {
                             return Err(sqlx::Error::RowNotFound);
                         }
-                        sqlx::query(
-                            "INSERT INTO certificate (issuer, serial, applicant, profile, state, tbs, key_hash, \
-                             key_identifier, not_before, not_after, request) \
-                             VALUES ($1, $2, $3, $4, 'recorded', $5, $6, $7, $8, $9, $10)",
-                        )
-                        .bind(issuer_id)
-                        .bind(hexadecimal.clone())
-                        .bind(request.applicant)
-                        .bind(request.profile)
-                        .bind(tbs)
-                        .bind(key_hash)
-                        .bind(key_id)
-                        .bind(starts)
-                        .bind(ends)
-                        .bind(id.clone())
-                        .execute(&mut *connection)
-                        .await?;
-                        let detail = format!("{issuer_id} {hexadecimal} for request {id}");
-                        audit::append(connection, seconds(now), "certificate-recorded", &detail).await
+                        draft.record(connection).await?;
+                        audit::append(connection, now, "certificate-recorded", &draft.recorded()).await
                     })
                 })
                 .await;
             match recorded {
-                Ok(()) => break (serial, tbs),
+                Ok(()) => break draft,
                 // A serial number that exists already is drawn again.
                 Err(error) if is_duplicate(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         };
-        let certificate = match sign(&tbs, &issuer.key) {
-            Ok(certificate) => certificate,
-            Err(error) => {
-                self.give_back(&request.id, issuer.id, &serial).await?;
-                return Err(ServeError::new("signing", error));
-            }
-        };
-        let (id, issuer_id, hexadecimal) = (request.id.clone(), issuer.id, serial.hexadecimal());
-        let state = if request.implicit_confirm { "confirmed" } else { "issued" };
-        self.database
-            .write(|connection| {
-                let (der, hexadecimal, id) = (certificate.der().to_vec(), hexadecimal.clone(), id.clone());
-                let (applicant, decimal) = (applicant.clone(), serial.decimal());
-                let kind = profile.issuer();
-                Box::pin(async move {
-                    let stored = sqlx::query(
-                        "UPDATE certificate SET state = 'issued', der = $1 \
-                         WHERE issuer = $2 AND serial = $3 AND state = 'recorded'",
-                    )
-                    .bind(der)
-                    .bind(issuer_id)
-                    .bind(hexadecimal.clone())
-                    .execute(&mut *connection)
-                    .await?
-                    .rows_affected();
-                    if stored != 1 {
-                        // Closed as abandoned meanwhile: then this signature never leaves.
-                        return Err(sqlx::Error::RowNotFound);
-                    }
-                    store::set_request_state(connection, &id, state).await?;
-                    let detail = format!("{issuer_id} {hexadecimal}");
-                    audit::append(connection, seconds(now), "certificate-issued", &detail).await?;
-                    let arguments = [("kind", kind), ("decimal", decimal.as_str()), ("hexadecimal", &hexadecimal)];
-                    let letter = format!("issued-{issuer_id}-{hexadecimal}");
-                    letters::write(connection, &letter, "issued", &applicant, &arguments, seconds(now)).await
-                })
-            })
-            .await
-            .map_err(|error: sqlx::Error| ServeError::from(error))?;
-        Ok(certificate)
+        self.sign(draft).await
     }
 
-    /// Closes a record that was not signed, and lets its request be issued under another number.
-    async fn give_back(&self, request: &str, issuer: &'static str, serial: &Serial) -> Result<(), ServeError> {
+    /// Closes a record whose signature was not stored, and lets its request be issued under another number.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] of the database.
+    pub(crate) async fn give_back(&self, draft: &Draft) -> Result<(), ServeError> {
         let now = self.now_seconds();
         self.database
             .write(|connection| {
-                let (request, serial) = (request.to_owned(), serial.hexadecimal());
+                let (request, issuer, serial) = (draft.request.clone(), draft.issuer, draft.serial.hexadecimal());
                 Box::pin(async move {
-                    sqlx::query(
+                    let closed = sqlx::query(
                         "UPDATE certificate SET state = 'abandoned', revoked_at = $1, reason = 5 \
                          WHERE issuer = $2 AND serial = $3 AND state = 'recorded'",
                     )
@@ -191,6 +250,9 @@ impl Authority {
                     .bind(serial.clone())
                     .execute(&mut *connection)
                     .await?;
+                    if closed.rows_affected() == 0 {
+                        return Ok(());
+                    }
                     sqlx::query(
                         "UPDATE request SET state = 'approved', issuer = NULL, serial = NULL \
                          WHERE id = $1 AND state = 'signing' AND serial = $2",
@@ -422,7 +484,7 @@ impl Authority {
                         let left = left.to_string();
                         let arguments = [("kind", issuer.as_str()), ("days", left.as_str()), ("hexadecimal", &serial)];
                         let letter = format!("expiring-{issuer}-{serial}-{step}");
-                        letters::write(connection, &letter, "expiring", &applicant, &arguments, now).await
+                        Letter::new(letter, "expiring", &applicant, &arguments).put(connection, now).await
                     })
                 })
                 .await

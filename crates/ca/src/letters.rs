@@ -6,20 +6,32 @@ use sqlx::AnyConnection;
 
 use crate::store::ApplicantRow;
 
-/// Writes one letter into the outbox; `what` chooses the texts `mail-WHAT-subject` and `mail-WHAT-body`.
-pub(crate) async fn write(
-    connection: &mut AnyConnection,
-    id: &str,
-    what: &str,
-    applicant: &ApplicantRow,
-    arguments: &[(&str, &str)],
-    now: i64,
-) -> Result<(), sqlx::Error> {
-    let texts = Texts::new(Language::from_tag(&applicant.language).unwrap_or(Language::Czech));
-    let name = format!("{} {}", applicant.person.given_name, applicant.person.surname);
-    let mut all = vec![("name", name.as_str()), ("organisation", &applicant.person.organisation)];
-    all.extend_from_slice(arguments);
-    let subject = texts.get(&format!("mail-{what}-subject"), &all);
-    let body = texts.get(&format!("mail-{what}-body"), &all);
-    mail::put(connection, id, &applicant.person.email, &subject, &body, now).await
+/// A letter, ready for the outbox.
+#[derive(Debug, Clone)]
+pub(crate) struct Letter {
+    id: String,
+    to: String,
+    subject: String,
+    body: String,
+}
+
+impl Letter {
+    /// Words a letter; `what` chooses the texts `mail-WHAT-subject` and `mail-WHAT-body`.
+    pub(crate) fn new(id: String, what: &str, applicant: &ApplicantRow, arguments: &[(&str, &str)]) -> Self {
+        let texts = Texts::new(Language::from_tag(&applicant.language).unwrap_or(Language::Czech));
+        let name = format!("{} {}", applicant.person.given_name, applicant.person.surname);
+        let mut all = vec![("name", name.as_str()), ("organisation", &applicant.person.organisation)];
+        all.extend_from_slice(arguments);
+        Self {
+            id,
+            to: applicant.person.email.clone(),
+            subject: texts.get(&format!("mail-{what}-subject"), &all),
+            body: texts.get(&format!("mail-{what}-body"), &all),
+        }
+    }
+
+    /// Puts it into the outbox.
+    pub(crate) async fn put(&self, connection: &mut AnyConnection, now: i64) -> Result<(), sqlx::Error> {
+        mail::put(connection, &self.id, &self.to, &self.subject, &self.body, now).await
+    }
 }

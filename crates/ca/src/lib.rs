@@ -7,6 +7,7 @@ mod issue;
 mod letters;
 mod office;
 mod profile;
+mod request;
 mod store;
 mod web;
 
@@ -26,8 +27,19 @@ mod tests {
     /// Columns and their order are the same in both folders; only the names of the types differ.
     #[test]
     fn both_engines_have_the_same_tables() {
-        let sqlite = include_str!("../migrations/sqlite/0001_authority.sql");
-        let postgres = include_str!("../migrations/postgres/0001_authority.sql");
-        assert_eq!(sqlite.replace(" INTEGER", " BIGINT").replace(" BLOB", " BYTEA"), postgres);
+        for (sqlite, postgres) in [
+            (
+                include_str!("../migrations/sqlite/0001_authority.sql"),
+                include_str!("../migrations/postgres/0001_authority.sql"),
+            ),
+            (
+                include_str!("../migrations/sqlite/0002_nonce_and_key.sql"),
+                include_str!("../migrations/postgres/0002_nonce_and_key.sql"),
+            ),
+        ] {
+            assert_eq!(sqlite.replace(" INTEGER", " BIGINT").replace(" BLOB", " BYTEA"), postgres);
+        }
+        assert_eq!(crate::SQLITE.iter().count(), crate::POSTGRES.iter().count());
+        assert_eq!(crate::SQLITE.iter().count(), 2, "a new migration is compared here too");
     }
 }

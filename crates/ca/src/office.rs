@@ -8,8 +8,9 @@ use obnova_serve::{ServeError, audit};
 use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
+use crate::letters::Letter;
 use crate::profile::Profile;
-use crate::{letters, store};
+use crate::store;
 
 /// Days that an invitation is good for.
 const INVITATION_DAYS: i64 = 14;
@@ -444,8 +445,8 @@ impl Authority {
                     if !approve && let Some(applicant) = store::applicant(connection, &row.applicant, now).await? {
                         let note = note.unwrap_or_default();
                         let arguments = [("number", id.as_str()), ("why", note.as_str())];
-                        letters::write(connection, &format!("refused-{id}"), "refused", &applicant, &arguments, now)
-                            .await?;
+                        let letter = Letter::new(format!("refused-{id}"), "refused", &applicant, &arguments);
+                        letter.put(connection, now).await?;
                     }
                     Ok(())
                 })

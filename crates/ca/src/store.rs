@@ -61,6 +61,28 @@ pub(crate) async fn certificate_by(
         .transpose()
 }
 
+/// Whether a key was certified here, or waits for it; then nobody else may ask with it.
+pub(crate) async fn is_key_used(
+    connection: &mut AnyConnection,
+    public_key: &[u8],
+    key_hash: &str,
+) -> Result<bool, sqlx::Error> {
+    let certified = sqlx::query("SELECT 1 FROM certificate WHERE key_hash = $1 AND state <> 'abandoned' LIMIT 1")
+        .bind(key_hash.to_owned())
+        .fetch_optional(&mut *connection)
+        .await?;
+    if certified.is_some() {
+        return Ok(true);
+    }
+    let waiting = sqlx::query(
+        "SELECT 1 FROM request WHERE public_key = $1 AND state IN ('waiting', 'approved', 'signing') LIMIT 1",
+    )
+    .bind(public_key.to_vec())
+    .fetch_optional(connection)
+    .await?;
+    Ok(waiting.is_some())
+}
+
 /// A request's record.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestRow {
@@ -128,8 +150,8 @@ pub(crate) async fn insert_request(connection: &mut AnyConnection, new: &NewRequ
     let row = &new.row;
     sqlx::query(
         "INSERT INTO request (id, kind, cert_req_id, sender, applicant, profile, public_key, predecessor_issuer, \
-         predecessor_serial, implicit_confirm, state, reason, created) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         predecessor_serial, implicit_confirm, state, reason, created, issuer, serial) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(row.id.clone())
     .bind(row.kind)
@@ -144,6 +166,8 @@ pub(crate) async fn insert_request(connection: &mut AnyConnection, new: &NewRequ
     .bind(row.state.clone())
     .bind(row.reason.clone())
     .bind(row.created)
+    .bind(row.issuer.clone())
+    .bind(row.serial.clone())
     .execute(connection)
     .await?;
     Ok(())

@@ -19,8 +19,8 @@ use obnova_serve::clock::from_seconds;
 use serde::Deserialize;
 
 use crate::authority::{Authority, ISSUERS};
-use crate::intake::obstacle;
 use crate::profile::Profile;
+use crate::request::obstacle;
 use crate::store;
 
 /// Longest message that is read, in octets.

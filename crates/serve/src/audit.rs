@@ -17,20 +17,33 @@ fn link(previous: &str, at: i64, event: &str, detail: &str) -> String {
 ///
 /// The database's own error.
 pub async fn append(connection: &mut AnyConnection, at: i64, event: &str, detail: &str) -> Result<(), sqlx::Error> {
+    append_all(connection, at, &[(event, detail)]).await
+}
+
+/// Appends several entries at once, in their order.
+///
+/// # Errors
+///
+/// As [`append`].
+pub async fn append_all(connection: &mut AnyConnection, at: i64, entries: &[(&str, &str)]) -> Result<(), sqlx::Error> {
     let last =
         sqlx::query("SELECT seq, link FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(&mut *connection).await?;
-    let (seq, previous) = match last {
-        Some(row) => (row.try_get::<i64, _>(0)? + 1, row.try_get::<String, _>(1)?),
-        None => (1, String::new()),
+    let (mut seq, mut previous) = match last {
+        Some(row) => (row.try_get::<i64, _>(0)?, row.try_get::<String, _>(1)?),
+        None => (0, String::new()),
     };
-    sqlx::query("INSERT INTO audit (seq, at, event, detail, link) VALUES ($1, $2, $3, $4, $5)")
-        .bind(seq)
-        .bind(at)
-        .bind(event.to_owned())
-        .bind(detail.to_owned())
-        .bind(link(&previous, at, event, detail))
-        .execute(connection)
-        .await?;
+    for (event, detail) in entries {
+        seq += 1;
+        previous = link(&previous, at, event, detail);
+        sqlx::query("INSERT INTO audit (seq, at, event, detail, link) VALUES ($1, $2, $3, $4, $5)")
+            .bind(seq)
+            .bind(at)
+            .bind((*event).to_owned())
+            .bind((*detail).to_owned())
+            .bind(previous.clone())
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
 }
 

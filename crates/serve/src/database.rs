@@ -1,12 +1,18 @@
 //! One role's database: an SQLite file or a PostgreSQL schema, spoken to in the SQL that both understand.
+//!
+//! All writes of a process go through one connection, and those that come together are committed together:
+//! a commit waits for the disk, so many jobs that share one cost little more than one job.
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::Migrator;
-use sqlx::{AnyConnection, AnyPool, Connection, Executor};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, Executor};
+use tokio::sync::{Mutex, watch};
 
 use crate::ServeError;
 
@@ -22,12 +28,43 @@ pub enum Engine {
 /// A future that a write job gives back.
 pub type Job<'c, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>>;
 
+/// How a group of jobs ended.
+#[derive(Clone)]
+enum Ending {
+    /// On the disk.
+    Committed,
+    /// Nothing was written because another transaction won, or a job was broken off: run them again.
+    Lost,
+    /// The database's words.
+    Failed(String),
+}
+
+/// Jobs that are committed together.
+struct Group {
+    number: u64,
+    ending: watch::Sender<Option<Ending>>,
+    /// A job was begun and not seen to its end: whoever awaited it went away.
+    broken: bool,
+}
+
+/// The one connection that writes.
+#[derive(Default)]
+struct Writer {
+    connection: Option<PoolConnection<Any>>,
+    group: Option<Group>,
+    last: u64,
+}
+
 /// One role's database.
 #[derive(Clone)]
 pub struct Database {
     pool: AnyPool,
     engine: Engine,
+    writer: Arc<Mutex<Writer>>,
 }
+
+/// Runs of a job before it is given up: others win now and then, but not always.
+const ATTEMPTS: u64 = 10;
 
 impl Database {
     /// Opens (and for SQLite makes) the database and brings its tables up to date.
@@ -52,12 +89,14 @@ impl Database {
         let pool = AnyPoolOptions::new()
             .max_connections(8)
             .acquire_timeout(Duration::from_secs(20))
+            // A file does not go away between two questions, as a server may.
+            .test_before_acquire(engine == Engine::Postgres)
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     match engine {
                         Engine::Sqlite => {
                             for pragma in [
-                                "PRAGMA busy_timeout = 15000",
+                                "PRAGMA busy_timeout = 5000",
                                 "PRAGMA journal_mode = WAL",
                                 "PRAGMA synchronous = FULL",
                                 "PRAGMA foreign_keys = ON",
@@ -82,7 +121,7 @@ impl Database {
         }
         let migrator = if engine == Engine::Sqlite { sqlite } else { postgres };
         migrator.run(&pool).await.map_err(|error| ServeError::new(format!("migrating {schema}"), error))?;
-        Ok(Self { pool, engine })
+        Ok(Self { pool, engine, writer: Arc::default() })
     }
 
     /// For reading outside a transaction.
@@ -95,51 +134,165 @@ impl Database {
         self.engine
     }
 
-    /// Runs a job in one transaction and answers after COMMIT.
+    /// Runs a job in a transaction and answers after COMMIT. Jobs that come while another is running share
+    /// its transaction, each behind a savepoint of its own.
     ///
-    /// On PostgreSQL it is serializable, and a job that lost against another is run again, so a job
-    /// must be repeatable. On SQLite the write lock is taken first.
+    /// A job that lost against another process, or against a neighbour that was broken off, is run again, so
+    /// it must be repeatable. On SQLite the write lock is taken first; on PostgreSQL the transaction is
+    /// serializable and one process of a role writes at a time, because every job appends to the audit chain.
     ///
     /// # Errors
     ///
-    /// The job's own error (then nothing was written), or the database's.
+    /// The job's own error (then nothing of it was written), or the database's.
     pub async fn write<T, E, F>(&self, job: F) -> Result<T, E>
     where
         T: Send,
         E: From<sqlx::Error> + Send,
         F: for<'c> Fn(&'c mut AnyConnection) -> Job<'c, T, E> + Send + Sync,
     {
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let again = |error: &sqlx::Error| attempt < 20 && lost(error);
-            let mut connection = self.pool.acquire().await?;
-            let begin = match self.engine {
-                Engine::Sqlite => "BEGIN IMMEDIATE",
-                Engine::Postgres => "BEGIN ISOLATION LEVEL SERIALIZABLE",
-            };
-            let mut transaction = match connection.begin_with(begin).await {
-                Ok(transaction) => transaction,
-                Err(error) if again(&error) => continue,
+        for attempt in 1..=ATTEMPTS {
+            let (value, mut ending) = match self.join(&job).await {
+                Ok(joined) => joined?,
+                Err(error) if lost(&error) && attempt < ATTEMPTS => {
+                    tokio::time::sleep(Duration::from_millis(10 * attempt)).await;
+                    continue;
+                }
                 Err(error) => return Err(error.into()),
             };
-            if self.engine == Engine::Postgres {
-                // One writer of a role at a time, as on SQLite: every job appends to the audit chain anyway.
-                (&mut *transaction).execute("LOCK TABLE audit IN EXCLUSIVE MODE").await?;
+            let ending = match ending.wait_for(Option::is_some).await {
+                Ok(ending) => ending.clone(),
+                Err(_) => None,
+            };
+            match ending {
+                Some(Ending::Committed) => return Ok(value),
+                Some(Ending::Failed(words)) => return Err(sqlx::Error::Protocol(words).into()),
+                Some(Ending::Lost) | None => tokio::time::sleep(Duration::from_millis(10 * attempt)).await,
             }
-            let outcome = job(&mut transaction).await;
-            match outcome {
-                Err(error) => {
-                    let _ = transaction.rollback().await;
-                    return Err(error);
+        }
+        Err(sqlx::Error::Protocol("the job lost against others too often".to_owned()).into())
+    }
+
+    /// Runs a job inside the open group, or opens one; the outer error is the database's.
+    #[allow(clippy::type_complexity, reason = "two kinds of errors, and a way to hear of the end")]
+    async fn join<T, E, F>(&self, job: &F) -> Result<Result<(T, watch::Receiver<Option<Ending>>), E>, sqlx::Error>
+    where
+        E: From<sqlx::Error>,
+        F: for<'c> Fn(&'c mut AnyConnection) -> Job<'c, T, E>,
+    {
+        let mut writer = self.writer.lock().await;
+        if writer.group.as_ref().is_some_and(|group| group.broken) {
+            writer.end(Ending::Lost);
+        }
+        let first = writer.group.is_none();
+        if first {
+            self.begin(&mut writer).await?;
+        }
+        let Writer { connection, group, .. } = &mut *writer;
+        let (Some(connection), Some(open)) = (connection.as_mut(), group.as_mut()) else {
+            return Err(sqlx::Error::PoolClosed);
+        };
+        open.broken = true;
+        if !first {
+            connection.execute("SAVEPOINT job").await?;
+        }
+        let value = match job(&mut *connection).await {
+            Ok(value) => value,
+            Err(error) => {
+                if first {
+                    // Nobody else is in this group yet.
+                    connection.execute("ROLLBACK").await?;
+                    *group = None;
+                } else {
+                    connection.execute("ROLLBACK TO SAVEPOINT job").await?;
+                    connection.execute("RELEASE SAVEPOINT job").await?;
+                    open.broken = false;
                 }
-                Ok(value) => match transaction.commit().await {
-                    Ok(()) => return Ok(value),
-                    Err(error) if again(&error) => {}
-                    Err(error) => return Err(error.into()),
-                },
+                return Ok(Err(error));
             }
-            tokio::time::sleep(Duration::from_millis(10 * attempt)).await;
+        };
+        if !first {
+            connection.execute("RELEASE SAVEPOINT job").await?;
+        }
+        open.broken = false;
+        let (number, ending) = (open.number, open.ending.subscribe());
+        drop(writer);
+        if first {
+            // The lock is given in the order of asking: who waits for it now is still taken along.
+            let database = self.clone();
+            tokio::spawn(async move { database.commit(number).await });
+        }
+        Ok(Ok((value, ending)))
+    }
+
+    async fn begin(&self, writer: &mut Writer) -> Result<(), sqlx::Error> {
+        let mut kept = writer.connection.take();
+        let connection = loop {
+            let is_kept = kept.is_some();
+            let mut connection = match kept.take() {
+                Some(connection) => connection,
+                None => self.pool.acquire().await?,
+            };
+            match self.open_transaction(&mut connection).await {
+                Ok(()) => break connection,
+                // A connection that was kept may have died with its server: then once more with another.
+                Err(error) => {
+                    drop(connection.detach());
+                    if !is_kept || lost(&error) {
+                        return Err(error);
+                    }
+                }
+            }
+        };
+        writer.connection = Some(connection);
+        writer.last += 1;
+        writer.group = Some(Group { number: writer.last, ending: watch::Sender::new(None), broken: false });
+        Ok(())
+    }
+
+    async fn open_transaction(&self, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+        match self.engine {
+            Engine::Sqlite => connection.execute("BEGIN IMMEDIATE").await?,
+            Engine::Postgres => {
+                connection.execute("BEGIN ISOLATION LEVEL SERIALIZABLE").await?;
+                connection.execute("LOCK TABLE audit IN EXCLUSIVE MODE").await?
+            }
+        };
+        Ok(())
+    }
+
+    async fn commit(&self, number: u64) {
+        let mut writer = self.writer.lock().await;
+        let Writer { connection, group, .. } = &mut *writer;
+        let (Some(open), Some(connection)) = (group.as_mut(), connection.as_mut()) else { return };
+        if open.number != number {
+            return;
+        }
+        if open.broken {
+            writer.end(Ending::Lost);
+            return;
+        }
+        open.broken = true;
+        let ending = match connection.execute("COMMIT").await {
+            Ok(_) => Ending::Committed,
+            Err(error) if lost(&error) => Ending::Lost,
+            Err(error) => Ending::Failed(error.to_string()),
+        };
+        if let (Ending::Committed, Some(group)) = (&ending, writer.group.take()) {
+            group.ending.send_replace(Some(ending));
+        } else {
+            writer.end(ending);
+        }
+    }
+}
+
+impl Writer {
+    /// Ends a group that was not committed: the connection is closed, which rolls everything back.
+    fn end(&mut self, ending: Ending) {
+        if let Some(connection) = self.connection.take() {
+            drop(connection.detach());
+        }
+        if let Some(group) = self.group.take() {
+            group.ending.send_replace(Some(ending));
         }
     }
 }

@@ -130,8 +130,18 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|error| ServeError::new(format!("listening on {address}"), error))
 }
 
+/// One line for each request, for operators who ask for it (`OBNOVA_LOG=obnova_serve=debug`).
+async fn tell(request: axum::extract::Request, next: axum::middleware::Next) -> axum::response::Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    tracing::debug!(%method, path, status = response.status().as_u16(), "request");
+    response
+}
+
 /// Serves until the process ends. A handshake has 10 seconds, a request's head 20.
 pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, router: Router) {
+    let router =
+        if tracing::enabled!(tracing::Level::DEBUG) { router.layer(axum::middleware::from_fn(tell)) } else { router };
     let acceptor = TlsAcceptor::from(tls);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {

@@ -98,6 +98,10 @@ pub struct World {
     pub mail: MailSink,
     /// Lines that the configuration carries in its `[authority]` part.
     pub authority_extra: String,
+    /// Whether the server knows a mail server; without one its letters wait.
+    pub has_mail: bool,
+    /// What the server tells of itself in `server.log`.
+    pub log: String,
     days_back: u64,
 }
 
@@ -122,6 +126,8 @@ impl World {
             server: None,
             mail,
             authority_extra: String::new(),
+            has_mail: true,
+            log: "warn".to_owned(),
             days_back: 0,
             options,
         };
@@ -198,17 +204,21 @@ impl World {
             Engine::Sqlite => format!("sqlite:{file}.db"),
             Engine::Postgres(url) => url.clone(),
         };
+        let mail = format!(
+            "[mail]\nhost = \"127.0.0.1\"\nport = {}\nfrom = \"DEMO authority <authority@demo.obnova.example.com>\"\nsecurity = \"none\"\n",
+            self.mail.port(),
+        );
         let text = format!(
             "# The configuration of this demonstration.\ndemonstration = true\n\n[authority]\nlisten = \"{a}\"\naddress = \"{a}\"\n\
              published_at = \"http://pki.demo.obnova.example.com\"\ndatabase = \"{da}\"\ncheck_after_seconds = 1\n{extra}\n\
              [identity]\nlisten = \"{i}\"\naddress = \"{i}\"\naudience = \"DEMO identity space\"\ndatabase = \"{di}\"\n\n\
-             [mail]\nhost = \"127.0.0.1\"\nport = {m}\nfrom = \"DEMO authority <authority@demo.obnova.example.com>\"\nsecurity = \"none\"\n",
+             {mail}",
             a = self.authority_address(),
             i = self.identity_address(),
             da = database("authority"),
             di = database("identity"),
             extra = self.authority_extra,
-            m = self.mail.port(),
+            mail = if self.has_mail { mail.as_str() } else { "" },
         );
         std::fs::write(self.path("server").join("obnova-server.toml"), text)
     }
@@ -221,7 +231,7 @@ impl World {
             .arg(self.path("server"))
             .arg("--passphrase-file")
             .arg(self.path("passphrase"))
-            .env("OBNOVA_LOG", "warn");
+            .env("OBNOVA_LOG", &self.log);
         if self.days_back > 0 {
             command.args(["--demo-days-back", &self.days_back.to_string()]);
         }
@@ -456,23 +466,31 @@ impl World {
         view["decimal"].as_str().map(str::to_owned).ok_or_else(|| failed(format!("no {kind} certificate")))
     }
 
-    /// Writes the newest commercial certificate of a file store with its key as PEM, for curl and browsers.
+    /// The newest commercial certificate of a file store, with its key.
     ///
     /// # Errors
     ///
     /// When the clerk has no file store, or it cannot be read.
-    pub fn login_pem(&self) -> std::io::Result<PathBuf> {
+    pub fn login_key(&self) -> std::io::Result<(obnova_pki::Certificate, obnova_crypto::SoftwareKey)> {
         let password = obnova_crypto::Secret::new(PIN.to_owned());
         let pfx = obnova_crypto::Pfx::read(&std::fs::read(self.path("demo.p12"))?, &password).map_err(failed)?;
-        let newest = pfx
-            .keys
-            .iter()
-            .filter_map(|entry| Some((entry.certificate.as_ref()?, &entry.key)))
+        pfx.keys
+            .into_iter()
+            .filter_map(|entry| Some((entry.certificate?, entry.key)))
             .filter(|(certificate, _)| certificate.kind() == obnova_pki::Kind::Commercial)
             .max_by_key(|(certificate, _)| certificate.not_after())
-            .ok_or_else(|| failed("there is no commercial certificate"))?;
-        let mut text = obnova_pki::pem::block("CERTIFICATE", newest.0.der()).map_err(failed)?;
-        text.push_str(&obnova_pki::pem::block("PRIVATE KEY", newest.1.pkcs8()).map_err(failed)?);
+            .ok_or_else(|| failed("there is no commercial certificate"))
+    }
+
+    /// Writes [`World::login_key`] as PEM, for curl and browsers.
+    ///
+    /// # Errors
+    ///
+    /// As [`World::login_key`].
+    pub fn login_pem(&self) -> std::io::Result<PathBuf> {
+        let (certificate, key) = self.login_key()?;
+        let mut text = obnova_pki::pem::block("CERTIFICATE", certificate.der()).map_err(failed)?;
+        text.push_str(&obnova_pki::pem::block("PRIVATE KEY", key.pkcs8()).map_err(failed)?);
         let path = self.path("login.pem");
         std::fs::write(&path, text)?;
         Ok(path)
