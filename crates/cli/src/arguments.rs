@@ -40,6 +40,9 @@ pub(crate) struct Common {
     /// Read the PIN or password from a file.
     #[arg(long, global = true)]
     pub(crate) pin_file: Option<PathBuf>,
+    /// Read the password of PKCS#12 files from a file, when it is not the PIN of the token.
+    #[arg(long, global = true)]
+    pub(crate) file_password_file: Option<PathBuf>,
     /// Allow the last PIN try to be spent.
     #[arg(long, global = true)]
     pub(crate) last_try: bool,
@@ -95,6 +98,12 @@ pub(crate) enum Command {
         /// Also before the renewal window opens.
         #[arg(long)]
         early: bool,
+        /// PKCS#12 file for a certificate that finds no room on the device.
+        #[arg(long)]
+        to_file: Option<PathBuf>,
+        /// I agree to lose what only a key that makes room can decrypt.
+        #[arg(long)]
+        lose_old_mail: bool,
         /// A CMP authority that is not known yet: its address.
         #[arg(long, requires = "anchor")]
         cmp: Option<String>,

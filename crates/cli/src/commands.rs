@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Parser;
 use obnova_client::{
     AuthorityRecord, CertificateView, ClientError, Flow, Home, Inventory, Invitation, Journey, JourneyView, PinSource,
-    Preflight, RenewOptions, StoreSetting, SystemClock, retire,
+    Preflight, Removal, RenewOptions, StoreSetting, SystemClock,
 };
 use obnova_lifecycle::document::Octets;
 use obnova_pki::{Certificate, KeyKind};
@@ -48,12 +48,13 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn context(common: &Common, texts: Texts, output: Output) -> Result<Context, ClientError> {
-    let mut extra: Vec<StoreSetting> = common.module.iter().cloned().map(StoreSetting::Module).collect();
+    let mut extra: Vec<StoreSetting> =
+        common.module.iter().cloned().map(|path| StoreSetting::Module { path, room: None }).collect();
     extra.extend(common.file.iter().cloned().map(StoreSetting::File));
     Ok(Context {
         home: Home::open(&common.home.clone().unwrap_or_else(Home::default_folder))?,
         output,
-        prompt: Prompt::new(texts, common.pin_stdin, common.pin_file.clone(), common.last_try),
+        prompt: Prompt::new(texts, common),
         clock: SystemClock { behind: Duration::from_secs(common.demo_days_back * 86_400) },
         extra,
         yes: common.yes,
@@ -169,14 +170,17 @@ fn command(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             let flow = journey.run(&mut context.output.clone())?;
             finish(context, &[journey.id()], &flow)
         }
-        Command::Renew { certificate, all, dry_run, key, early, cmp, anchor, tls_sha256 } => {
+        Command::Renew { certificate, all, dry_run, key, early, to_file, lose_old_mail, cmp, anchor, tls_sha256 } => {
             if certificate.is_none() && !all {
                 return Err(ClientError::new("choose-certificate", "obnova renew --all | obnova renew SERIAL"));
             }
             if let (Some(cmp), Some(anchor)) = (cmp, anchor) {
                 trust(context, &cmp, &anchor, tls_sha256)?;
             }
-            let options = RenewOptions { only: certificate, key: key_kind(key.as_deref())?, early };
+            // A journal outlives the folder that the command was typed in.
+            let file = to_file.map(std::path::absolute).transpose()?;
+            let options =
+                RenewOptions { only: certificate, key: key_kind(key.as_deref())?, early, file, lose_old_mail };
             renew(context, &options, dry_run)
         }
         Command::Status => {
@@ -200,11 +204,14 @@ fn command(context: &Context, command: Command) -> Result<ExitCode, ClientError>
         Command::Prove { certificate } => prove(context, &certificate),
         Command::Register { certificate } => register(context, &certificate),
         Command::Retire { certificate, lose_old_mail } => {
+            let inventory = Inventory::open(&context.home, &context.extra)?;
+            let (home, prompt, clock) = (&context.home, &context.prompt, &context.clock);
+            let removal = Removal::check(home, &inventory, &certificate, lose_old_mail, prompt, clock)?;
+            context.output.line(&card(texts, &removal.view(&context.clock)));
             if !agreed(texts, &texts.get("ask-retire", &[("serial", &certificate)]), context.yes) {
                 return Err(ClientError::new("not-agreed", certificate));
             }
-            let inventory = Inventory::open(&context.home, &context.extra)?;
-            let done = retire(&context.home, &inventory, &certificate, lose_old_mail, &context.prompt, &context.clock)?;
+            let done = removal.carry_out()?;
             let archive = done.archive.display().to_string();
             context.output.data(
                 &texts.get("retired-to", &[("archive", &archive)]),
@@ -269,6 +276,13 @@ fn renew(context: &Context, options: &RenewOptions, dry_run: bool) -> Result<Exi
         let verdict = texts.get(&format!("reason-{}", item.verdict), &[]);
         lines.push(format!("  {kind}, {}: {verdict}", days(texts, item.certificate.days_left)));
     }
+    if let Some(file) = &view.file {
+        lines.push(format!("  {}", texts.get("plan-file", &[("file", file)])));
+    }
+    for removed in &view.removed {
+        let kind = texts.get(&format!("kind-{}", removed.kind), &[]);
+        lines.push(format!("  {}", texts.get("plan-removes", &[("kind", &kind), ("serial", &removed.decimal)])));
+    }
     for (who, why) in &view.must_act {
         let (who, why) = (texts.get(&format!("who-{who}"), &[]), texts.get(&format!("must-act-{why}"), &[]));
         lines.push(format!("  ! {who}: {why}"));
@@ -286,6 +300,9 @@ fn renew(context: &Context, options: &RenewOptions, dry_run: bool) -> Result<Exi
     if dry_run {
         context.output.data("", &json!({ "plan": view }));
         return Ok(ExitCode::SUCCESS);
+    }
+    if !view.removed.is_empty() && !agreed(texts, &texts.get("ask-make-room", &[]), context.yes) {
+        return Err(ClientError::new("not-agreed", view.store_name));
     }
     let mut journey = Journey::begin(&context.home, preflight, &context.prompt, &context.clock)?;
     let flow = journey.run(&mut context.output.clone())?;
@@ -306,14 +323,26 @@ fn resume(context: &Context, path: Option<&Path>) -> Result<ExitCode, ClientErro
         return Ok(ExitCode::SUCCESS);
     }
     let mut worst = Flow::Done;
+    let mut failed = None;
     for id in &open {
         let path: PathBuf = context.home.folder().join("journeys").join(format!("{id}.journal"));
-        let mut journey =
-            Journey::resume(&context.home, &path, &inventory, invited.as_ref(), &context.prompt, &context.clock)?;
-        let flow = journey.run(&mut context.output.clone())?;
-        if worst == Flow::Done || matches!(flow, Flow::Refused(_)) {
-            worst = flow;
+        let walked =
+            Journey::resume(&context.home, &path, &inventory, invited.as_ref(), &context.prompt, &context.clock)
+                .and_then(|mut journey| journey.run(&mut context.output.clone()));
+        match walked {
+            Ok(flow) if worst == Flow::Done || matches!(flow, Flow::Refused(_)) => worst = flow,
+            Ok(_) => {}
+            // A PIN that was refused is not sent again for the next one; anything else stops only its own journey.
+            Err(error) if error.code.starts_with("pin-") => return Err(error),
+            Err(error) => {
+                if let Some(earlier) = failed.replace(error) {
+                    context.output.error(&earlier);
+                }
+            }
         }
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     finish(context, &open, &worst)
 }

@@ -5,22 +5,70 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 use obnova_client::{ClientError, Pin, PinSource};
-use obnova_lifecycle::port::StoreInfo;
+use obnova_lifecycle::port::{StoreInfo, StoreKind};
 use obnova_texts::Texts;
+
+use crate::arguments::Common;
 
 /// Where PINs come from.
 pub(crate) struct Prompt {
     texts: Texts,
     stdin: bool,
     file: Option<PathBuf>,
+    file_password: Option<PathBuf>,
     last_try: bool,
+    /// The first line of standard input, once it was read.
     given: RefCell<Option<Pin>>,
+    /// What was typed, for the store that it was typed for.
+    typed: RefCell<Vec<(String, Pin)>>,
 }
 
 impl Prompt {
     /// By the flags of the command line.
-    pub(crate) fn new(texts: Texts, stdin: bool, file: Option<PathBuf>, last_try: bool) -> Self {
-        Self { texts, stdin, file, last_try, given: RefCell::new(None) }
+    pub(crate) fn new(texts: Texts, common: &Common) -> Self {
+        Self {
+            texts,
+            stdin: common.pin_stdin,
+            file: common.pin_file.clone(),
+            file_password: common.file_password_file.clone(),
+            last_try: common.last_try,
+            given: RefCell::new(None),
+            typed: RefCell::default(),
+        }
+    }
+
+    /// What flags give, without asking anybody.
+    fn given(&self, store: &StoreInfo) -> Result<Option<Pin>, ClientError> {
+        let line = |text: &str| Pin::new(text.trim_end_matches(['\r', '\n']).to_owned());
+        let for_file = self.file_password.as_ref().filter(|_| store.kind == StoreKind::File);
+        if let Some(file) = for_file.or(self.file.as_ref()) {
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| ClientError::new("file-error", format!("{}: {error}", file.display())))?;
+            return Ok(Some(line(&text)));
+        }
+        if !self.stdin {
+            return Ok(None);
+        }
+        if let Some(pin) = self.given.borrow().as_ref() {
+            return Ok(Some(pin.clone()));
+        }
+        let mut text = String::new();
+        std::io::stdin().lock().read_line(&mut text)?;
+        let pin = line(&text);
+        *self.given.borrow_mut() = Some(pin.clone());
+        Ok(Some(pin))
+    }
+
+    fn ask(&self, question: &str, store: &StoreInfo) -> Result<Pin, ClientError> {
+        if !std::io::stdin().is_terminal() {
+            return Err(ClientError::new("pin-needed", &store.name));
+        }
+        let question = self.texts.get(question, &[("store", &store.name)]);
+        Ok(Pin::new(rpassword::prompt_password(format!("{question} "))?))
+    }
+
+    fn remember(&self, store: &StoreInfo, pin: &Pin) {
+        self.typed.borrow_mut().push((store.id.clone(), pin.clone()));
     }
 }
 
@@ -29,26 +77,27 @@ impl PinSource for Prompt {
         if store.pin.pad {
             return Ok(Pin::new(String::new()));
         }
-        if let Some(pin) = self.given.borrow().as_ref() {
+        if let Some(pin) = self.given(store)? {
+            return Ok(pin);
+        }
+        // What a person typed is for this store only, and asked for once.
+        if let Some((_, pin)) = self.typed.borrow().iter().find(|(known, _)| *known == store.id) {
             return Ok(pin.clone());
         }
-        let text = if let Some(file) = &self.file {
-            std::fs::read_to_string(file)
-                .map_err(|error| ClientError::new("file-error", format!("{}: {error}", file.display())))?
-        } else if self.stdin {
-            let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line)?;
-            line
-        } else if std::io::stdin().is_terminal() {
-            let question = self.texts.get("ask-pin", &[("store", &store.name)]);
-            let typed = rpassword::prompt_password(format!("{question} "))?;
-            // What a person typed is for this store only; another store asks again.
-            return Ok(Pin::new(typed));
-        } else {
-            return Err(ClientError::new("pin-needed", &store.name));
-        };
-        let pin = Pin::new(text.trim_end_matches(['\r', '\n']).to_owned());
-        *self.given.borrow_mut() = Some(pin.clone());
+        let pin = self.ask("ask-pin", store)?;
+        self.remember(store, &pin);
+        Ok(pin)
+    }
+
+    fn new_password(&self, file: &StoreInfo) -> Result<Pin, ClientError> {
+        if let Some(pin) = self.given(file)? {
+            return Ok(pin);
+        }
+        let pin = self.ask("ask-new-password", file)?;
+        if pin.expose() != self.ask("ask-password-again", file)?.expose() {
+            return Err(ClientError::new("passwords-differ", &file.name));
+        }
+        self.remember(file, &pin);
         Ok(pin)
     }
 

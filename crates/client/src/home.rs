@@ -28,12 +28,39 @@ impl Clock for SystemClock {
 
 /// A store named in the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "StoreTable")]
 pub enum StoreSetting {
-    /// A PKCS#11 module; all its tokens are used.
-    Module(PathBuf),
+    /// A PKCS#11 module; all its tokens are used. `room` is how many more pairs of key and certificate fit, for
+    /// devices that do not say it themselves.
+    Module {
+        /// Its path.
+        path: PathBuf,
+        /// Pairs that still fit.
+        room: Option<u8>,
+    },
     /// A PKCS#12 file.
     File(PathBuf),
+}
+
+/// A `[[store]]` as it stands in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoreTable {
+    module: Option<PathBuf>,
+    file: Option<PathBuf>,
+    room: Option<u8>,
+}
+
+impl TryFrom<StoreTable> for StoreSetting {
+    type Error = &'static str;
+
+    fn try_from(table: StoreTable) -> Result<Self, Self::Error> {
+        match table {
+            StoreTable { module: Some(path), file: None, room } => Ok(Self::Module { path, room }),
+            StoreTable { module: None, file: Some(path), room: None } => Ok(Self::File(path)),
+            _ => Err("store: either module = PATH (with room = NUMBER, if need be) or file = PATH"),
+        }
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -156,7 +183,7 @@ impl Home {
         &self.folder
     }
 
-    /// Stores of `obnova.toml`: `[[store]]` with `module = PATH` or `file = PATH`.
+    /// Stores of `obnova.toml`: `[[store]]` with `module = PATH` (and `room = NUMBER`) or `file = PATH`.
     ///
     /// # Errors
     ///
@@ -171,6 +198,26 @@ impl Home {
         let settings: Settings = toml::from_str(&text)
             .map_err(|error| ClientError::new("settings-wrong", format!("{}: {error}", path.display())))?;
         Ok(settings.store)
+    }
+
+    /// Adds a PKCS#12 file to the stores of `obnova.toml`, unless it is there; what stands in it stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// `settings-wrong`, `file-error`.
+    pub fn add_file(&self, file: &Path) -> Result<(), ClientError> {
+        if self.stores()?.contains(&StoreSetting::File(file.to_owned())) {
+            return Ok(());
+        }
+        let path = self.folder.join("obnova.toml");
+        let failed = |error: std::io::Error| ClientError::new("file-error", format!("{}: {error}", path.display()));
+        let mut text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            read => read.unwrap_or_default(),
+        };
+        let name = toml::Value::String(file.display().to_string());
+        text.push_str(&format!("\n[[store]]\nfile = {name}\n"));
+        durable::replace(&path, text.as_bytes()).map_err(failed)
     }
 
     /// Authorities that are trusted.

@@ -109,6 +109,8 @@ impl CertificateView {
 pub(crate) struct OpenStore {
     pub(crate) info: StoreInfo,
     pub(crate) store: SharedStore,
+    /// Pairs that still fit, when the settings say it.
+    pub(crate) room: Option<u8>,
 }
 
 /// All stores of the settings.
@@ -132,17 +134,17 @@ impl Inventory {
         let mut inventory = Self { stores: Vec::new(), problems: Vec::new() };
         for setting in settings {
             match setting {
-                StoreSetting::Module(path) => match tokens(&path) {
+                StoreSetting::Module { path, room } => match tokens(&path) {
                     Ok(found) => {
                         for token in found {
-                            inventory.add(Box::new(token), &path.display().to_string());
+                            inventory.add(Box::new(token), &path.display().to_string(), room);
                         }
                     }
                     Err(error) => inventory.problem(&path.display().to_string(), "token", &error),
                 },
                 StoreSetting::File(path) => {
                     let name = path.display().to_string();
-                    inventory.add(Box::new(FileStore::new(&path)), &name);
+                    inventory.add(Box::new(FileStore::new(&path)), &name, None);
                 }
             }
         }
@@ -159,10 +161,10 @@ impl Inventory {
         });
     }
 
-    fn add(&mut self, mut store: Box<dyn KeyStore>, name: &str) {
+    fn add(&mut self, mut store: Box<dyn KeyStore>, name: &str, room: Option<u8>) {
         match store.info() {
             Ok(info) if self.stores.iter().any(|known| known.info.id == info.id) => {}
-            Ok(info) => self.stores.push(OpenStore { info, store: SharedStore::new(store) }),
+            Ok(info) => self.stores.push(OpenStore { info, store: SharedStore::new(store), room }),
             Err(error) => self.problem(name, "token", &error),
         }
     }

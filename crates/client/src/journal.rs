@@ -25,6 +25,12 @@ pub struct ItemPlan {
     pub profile: Option<String>,
     /// Kind of the new key: `RSA-3072`, `P-256`, ...
     pub key: String,
+    /// The PKCS#12 file where the new key lives, when the device has no room for it.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
+    /// Whether the predecessor is removed afterwards, because the next certificate needs its place.
+    #[serde(default)]
+    pub makes_room: bool,
 }
 
 /// What happened, or is about to.
@@ -45,6 +51,17 @@ pub enum Evidence {
         roomy: bool,
         /// Audience and login address of the identity space, when there is one.
         identity: Option<(String, String)>,
+        /// Expired certificates that are removed first, to make room.
+        #[serde(default)]
+        clear: Vec<Octets>,
+        /// Whether the person agreed in words to lose what only a removed key decrypts.
+        #[serde(default)]
+        lose_old_mail: bool,
+    },
+    /// A certificate was removed to make room; its public part is in the archive.
+    Removed {
+        /// SHA-256 of the certificate.
+        sha256: String,
     },
     /// A key is about to be made; these keys were there before.
     KeyIntent {
@@ -290,19 +307,37 @@ impl Journal {
     }
 }
 
-/// Predecessors of a journey, each with whether its successor was proven, and whether it was retired from use.
-pub(crate) fn successions(evidence: &[Evidence]) -> Vec<(Vec<u8>, bool, bool)> {
+/// What a journal proves about the certificate that followed another one.
+pub(crate) struct Followed {
+    pub(crate) predecessor: Vec<u8>,
+    pub(crate) successor: Option<Vec<u8>>,
+    pub(crate) proven: bool,
+    pub(crate) retired: bool,
+}
+
+/// Predecessors of a journey, each with what is known of its successor.
+pub(crate) fn successions(evidence: &[Evidence]) -> Vec<Followed> {
     let Some(Evidence::Planned { items, .. }) = evidence.first() else { return Vec::new() };
-    let has = |wanted: &dyn Fn(&Evidence) -> bool| evidence.iter().any(wanted);
-    items
-        .iter()
-        .enumerate()
-        .filter_map(|(index, plan)| {
-            let proven = has(&|record| matches!(record, Evidence::Proven { item, .. } if *item == index));
-            let retired = has(&|record| matches!(record, Evidence::Retired { item } if *item == index));
-            plan.predecessor.as_ref().map(|der| (der.0.clone(), proven, retired))
-        })
-        .collect()
+    let followed = |(index, plan): (usize, &ItemPlan)| {
+        let mut followed = Followed {
+            predecessor: plan.predecessor.as_ref()?.0.clone(),
+            successor: None,
+            proven: false,
+            retired: false,
+        };
+        for record in evidence {
+            match record {
+                Evidence::Issued { item, certificate, .. } if *item == index => {
+                    followed.successor = Some(certificate.0.clone());
+                }
+                Evidence::Proven { item, .. } if *item == index => followed.proven = true,
+                Evidence::Retired { item } if *item == index => followed.retired = true,
+                _ => {}
+            }
+        }
+        Some(followed)
+    };
+    items.iter().enumerate().filter_map(followed).collect()
 }
 
 #[cfg(test)]

@@ -5,24 +5,24 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use obnova_crypto::{Primitives, Secret, SharedSecret};
-use obnova_keystore::{SharedStore, StoreSigner};
+use obnova_keystore::{FileStore, SharedStore, StoreSigner};
 use obnova_lifecycle::acceptance::{Expected, accept};
-use obnova_lifecycle::document::{CertificateName, Octets, RequestState, Succession, name};
-use obnova_lifecycle::port::{Clock, Pin, StoreInfo};
+use obnova_lifecycle::document::{Octets, RequestState};
+use obnova_lifecycle::port::{Clock, KeyStore, Pin, StoreInfo};
+use obnova_lifecycle::retirement::Standing;
 use obnova_lifecycle::station::{
     AcceptedAt, Found, FreshKey, Issued, Keyed, ProofOfUse, Proven, ReadBack, Requested, Station, Submitted,
     challenge_message,
 };
-use obnova_pki::{Certificate, KeyKind, Kind, Name, Signer, cms};
+use obnova_pki::{Certificate, KeyKind, Kind, Name, Signer};
 use obnova_remote::cmp::{CmpService, Credential, Outcome, Wish, prepare};
-use obnova_remote::{HttpClient, ObnovaAuthority, submit_succession};
+use obnova_remote::{HttpClient, ObnovaAuthority};
 
-use crate::account::{LoginOutcome, client, login, unbind};
 use crate::error::store_named;
 use crate::home::{AuthorityRecord, Invitation};
 use crate::inventory::Inventory;
 use crate::journal::{Evidence, ItemPlan, Journal};
-use crate::known::{Came, Known, fold, is_finished, plan_of};
+use crate::known::{Came, Known, fold, is_finished, is_removed, plan_of};
 use crate::preflight::{check_middleware, issuers};
 use crate::{ClientError, Home, Preflight};
 
@@ -34,6 +34,13 @@ pub trait PinSource {
     ///
     /// `pin-needed` when nobody can be asked.
     fn pin(&self, store: &StoreInfo) -> Result<Pin, ClientError>;
+
+    /// A password for a file that is about to be made.
+    ///
+    /// # Errors
+    ///
+    /// `pin-needed` when nobody can be asked.
+    fn new_password(&self, file: &StoreInfo) -> Result<Pin, ClientError>;
 
     /// Whether the person allowed the last try to be spent.
     fn may_spend_last_try(&self) -> bool;
@@ -83,19 +90,25 @@ impl Invited {
 
 /// A journey that is under way.
 pub struct Journey<'a> {
-    home: &'a Home,
-    clock: &'a dyn Clock,
+    pub(crate) home: &'a Home,
+    pub(crate) clock: &'a dyn Clock,
     pin: &'a dyn PinSource,
-    journal: Journal,
+    pub(crate) journal: Journal,
     path: PathBuf,
-    items: Vec<ItemPlan>,
+    pub(crate) items: Vec<ItemPlan>,
     roomy: bool,
-    identity: Option<(String, String)>,
-    store: SharedStore,
+    pub(crate) identity: Option<(String, String)>,
+    pub(crate) store: SharedStore,
     unlocked: bool,
-    authority: AuthorityRecord,
-    http: HttpClient,
+    pub(crate) authority: AuthorityRecord,
+    pub(crate) http: HttpClient,
     invitation: Option<Invited>,
+    /// PKCS#12 files where new keys of this plan live, opened when they are needed.
+    files: Vec<(PathBuf, SharedStore)>,
+    clear: Vec<Octets>,
+    pub(crate) lose_old_mail: bool,
+    /// Issuers that the directory offers, once it was read.
+    issuers: Option<Vec<Certificate>>,
     _lock: File,
 }
 
@@ -124,7 +137,9 @@ impl<'a> Journey<'a> {
         clock: &'a dyn Clock,
     ) -> Result<Self, ClientError> {
         let planned = preflight.planned.ok_or_else(|| ClientError::new("no-plan", preflight.view.store.clone()))?;
-        Self::start(home, planned, preflight.store, preflight.authority, None, true, pin, clock)
+        let mut journey = Self::start(home, planned, preflight.store, preflight.authority, None, true, pin, clock)?;
+        journey.issuers = preflight.issuers;
+        Ok(journey)
     }
 
     /// Begins the journey to a first certificate, by an invitation.
@@ -163,9 +178,18 @@ impl<'a> Journey<'a> {
             store: open.info.id.clone(),
             authority: record.name.clone(),
             invitation: Some(invitation.reference.clone()),
-            items: vec![ItemPlan { kind: kind.to_owned(), predecessor: None, profile: None, key: key.to_string() }],
+            items: vec![ItemPlan {
+                kind: kind.to_owned(),
+                predecessor: None,
+                profile: None,
+                key: key.to_string(),
+                file: None,
+                makes_room: false,
+            }],
             roomy: true,
             identity: None,
+            clear: Vec::new(),
+            lose_old_mail: false,
         };
         // The record without anchors only says where to go on; anchors come with the certificate.
         let known = home.authorities()?.into_iter().find(|known| known.name == record.name);
@@ -197,7 +221,7 @@ impl<'a> Journey<'a> {
             let evidence = Journal::read(&path)?;
             let Some(other) = plan_of(&evidence) else { continue };
             let known = fold(&evidence, other.items.len());
-            let open = !is_finished(&other.items, &known);
+            let open = !is_finished(&other.items, &evidence);
             let same_invitation = plan.invitation.is_some() && plan.invitation == other.invitation;
             let same_predecessor = other.items.iter().zip(&known).any(|(item, known)| {
                 item.predecessor.is_some()
@@ -231,6 +255,10 @@ impl<'a> Journey<'a> {
             authority,
             http,
             invitation,
+            files: Vec::new(),
+            clear: plan.clear,
+            lose_old_mail: plan.lose_old_mail,
+            issuers: None,
             _lock: lock,
         })
     }
@@ -279,6 +307,10 @@ impl<'a> Journey<'a> {
             authority,
             http,
             invitation,
+            files: Vec::new(),
+            clear: plan.clear,
+            lose_old_mail: plan.lose_old_mail,
+            issuers: None,
             _lock: lock,
         })
     }
@@ -288,11 +320,34 @@ impl<'a> Journey<'a> {
         self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    fn known(&self, item: usize) -> Known {
+    pub(crate) fn known(&self, item: usize) -> Known {
         fold(self.journal.evidence(), self.items.len()).swap_remove(item)
     }
 
-    fn unlock(&mut self) -> Result<(), ClientError> {
+    /// Where the new key of an item lives.
+    pub(crate) fn place(&self, item: usize) -> SharedStore {
+        let file = self.items[item].file.as_ref();
+        let opened = file.and_then(|file| self.files.iter().find(|(path, _)| path == file));
+        opened.map_or_else(|| self.store.clone(), |(_, store)| store.clone())
+    }
+
+    /// Opens the file of an item, and makes the settings know it, so that lists show what comes into it.
+    fn open_file(&mut self, item: usize) -> Result<(), ClientError> {
+        let Some(path) = self.items[item].file.clone() else { return Ok(()) };
+        if self.files.iter().any(|(known, _)| *known == path) {
+            return Ok(());
+        }
+        let mut store = FileStore::new(&path);
+        let info = store.info()?;
+        let password = if store.is_new() { self.pin.new_password(&info)? } else { self.pin.pin(&info)? };
+        store.unlock(&password, false)?;
+        self.home.add_file(&path)?;
+        self.files.push((path, SharedStore::new(Box::new(store))));
+        Ok(())
+    }
+
+    pub(crate) fn unlock(&mut self, item: usize) -> Result<(), ClientError> {
+        self.open_file(item)?;
         if !self.unlocked {
             let info = self.store.lock().info()?;
             let pin = self.pin.pin(&info)?;
@@ -316,6 +371,7 @@ impl<'a> Journey<'a> {
     ///
     /// [`ClientError`]; everything reached so far is in the journal, and the same call goes on from there.
     pub fn run(&mut self, progress: &mut dyn Progress) -> Result<Flow, ClientError> {
+        self.clear_expired()?;
         let mut waiting = None;
         let mut refused = None;
         let mut failed = None;
@@ -332,11 +388,14 @@ impl<'a> Journey<'a> {
             };
             match reached {
                 Reached::Proven(_) => {
-                    // No account knows the qualified one, so its predecessor goes out of use at once: where the
-                    // device is full, that is what may then make room for the next certificate.
-                    if self.items[item].kind == "qualified" && !self.known(item).retired {
+                    // No account knows the qualified one, so its predecessor goes out of use at once. Where the
+                    // device is full, each certificate is brought to its end, and what it followed makes room for
+                    // the next one.
+                    let at_once = self.items[item].kind == "qualified" || !self.roomy;
+                    if at_once && !self.known(item).retired {
                         self.hand_over(item, progress)?;
                     }
+                    self.make_room(item)?;
                 }
                 Reached::Waiting { check_after, reason } => {
                     waiting = Some(Flow::Waiting { check_after, reason });
@@ -364,6 +423,24 @@ impl<'a> Journey<'a> {
         }
     }
 
+    /// Removes the expired certificates that the plan gave up for room.
+    fn clear_expired(&mut self) -> Result<(), ClientError> {
+        for der in self.clear.clone() {
+            let certificate =
+                Certificate::from_der(&der.0).map_err(|error| ClientError::new("journal-error", error))?;
+            if !is_removed(self.journal.evidence(), &certificate) {
+                self.unlock(0)?;
+                let standing = Standing {
+                    successor_proven: false,
+                    successor_registered: false,
+                    decryption_waived: self.lose_old_mail,
+                };
+                self.remove(&certificate, &standing)?;
+            }
+        }
+        Ok(())
+    }
+
     /// From `Found` to `Proven`.
     fn obtain(&mut self, item: usize, progress: &mut dyn Progress) -> Result<Reached, ClientError> {
         let kind = self.items[item].kind.clone();
@@ -377,7 +454,7 @@ impl<'a> Journey<'a> {
         {
             return Ok(waiting);
         }
-        self.unlock()?;
+        self.unlock(item)?;
         let found = Found { predecessor: self.predecessor(item)? };
         progress.station(item, &kind, Station::Found);
         let keyed = self.make_key(item, found, progress)?;
@@ -406,10 +483,11 @@ impl<'a> Journey<'a> {
         if !self.known(item).installed {
             progress.slow(item, &kind, "installing");
             self.journal.append(Evidence::InstallIntent { item })?;
-            self.store.lock().install(confirmed.certificate())?;
+            self.place(item).lock().install(confirmed.certificate())?;
         }
         let (certificates, keys) = {
-            let mut store = self.store.lock();
+            let place = self.place(item);
+            let mut store = place.lock();
             (store.certificates()?, store.keys()?)
         };
         let read_back = ReadBack::check(confirmed.certificate(), &certificates, &keys)
@@ -420,7 +498,7 @@ impl<'a> Journey<'a> {
         let installed = confirmed.installed(read_back);
         progress.station(item, &kind, Station::Installed);
         let challenge: [u8; 32] = Primitives.octets();
-        let signer = StoreSigner::new(self.store.clone(), installed.certificate().public_key())?;
+        let signer = StoreSigner::new(self.place(item), installed.certificate().public_key())?;
         let signature = signer.sign(&challenge_message(&challenge))?;
         let proof = ProofOfUse::check(installed.certificate(), &challenge, &signature, self.clock.now(), &Primitives)
             .map_err(|error| ClientError::new("proof-failed", error))?;
@@ -452,7 +530,7 @@ impl<'a> Journey<'a> {
         let before = match known.before {
             Some(before) => before,
             None => {
-                let before = self.store.lock().keys()?;
+                let before = self.place(item).lock().keys()?;
                 let noted = before.iter().map(|key| octets(key)).collect();
                 self.journal.append(Evidence::KeyIntent { item, before: noted })?;
                 before
@@ -462,29 +540,47 @@ impl<'a> Journey<'a> {
             Some(key) => key,
             None => {
                 // A crash may have come between the making of the key and the note about it: then it is there.
-                let now = self.store.lock().keys()?;
-                let claimed: Vec<Vec<u8>> = (0..self.items.len()).filter_map(|other| self.known(other).key).collect();
-                let orphan = now.into_iter().find(|key| !before.contains(key) && !claimed.contains(key));
+                let now = self.place(item).lock().keys()?;
+                let claimed = self.claimed_keys(item)?;
+                let wanted = &self.items[item].key;
+                let orphan = now.into_iter().find(|key| {
+                    let fits = KeyKind::of(key).is_ok_and(|kind| kind.to_string() == *wanted);
+                    fits && !before.contains(key) && !claimed.contains(key)
+                });
                 let key = match orphan {
                     Some(key) => key,
                     None => {
                         let plan = &self.items[item];
                         let wanted = key_kind(&plan.key).ok_or_else(|| ClientError::new("journal-error", &plan.key))?;
                         progress.slow(item, &plan.kind, "making-key");
-                        self.store.lock().generate(wanted, &format!("obnova {}", plan.kind))?
+                        self.place(item).lock().generate(wanted, &format!("obnova {}", plan.kind))?
                     }
                 };
                 self.journal.append(Evidence::Keyed { item, public_key: octets(&key) })?;
                 key
             }
         };
-        let after = self.store.lock().keys()?;
+        let after = self.place(item).lock().keys()?;
         let fresh = FreshKey::check(&before, &after, &key)
             .map_err(|error| ClientError::new("new-key-lost", format!("{error:?}")))?;
         Ok(found.keyed(fresh))
     }
 
-    fn old_signer(&self, item: usize) -> Result<Option<(StoreSigner, Certificate)>, ClientError> {
+    /// Keys that are spoken for: by a certificate, or by any journey that noted them.
+    fn claimed_keys(&self, item: usize) -> Result<Vec<Vec<u8>>, ClientError> {
+        let mut claimed: Vec<Vec<u8>> =
+            self.place(item).lock().certificates()?.iter().map(|found| found.public_key().to_vec()).collect();
+        for path in self.home.journals()? {
+            for record in Journal::read(&path)? {
+                if let Evidence::Keyed { public_key, .. } = record {
+                    claimed.push(public_key.0);
+                }
+            }
+        }
+        Ok(claimed)
+    }
+
+    pub(crate) fn old_signer(&self, item: usize) -> Result<Option<(StoreSigner, Certificate)>, ClientError> {
         match self.predecessor(item)? {
             None => Ok(None),
             Some(certificate) => {
@@ -514,7 +610,7 @@ impl<'a> Journey<'a> {
         if let Some((message, _)) = self.known(item).request {
             return Ok(keyed.requested(message));
         }
-        let signer = StoreSigner::new(self.store.clone(), keyed.key.public_key())?;
+        let signer = StoreSigner::new(self.place(item), keyed.key.public_key())?;
         let predecessor = keyed.found.predecessor.clone();
         // A first certificate names nobody: the office knows whom it invited.
         let nobody = Name::from_attributes(&[(obnova_pki::oid::COMMON_NAME, "invited")])
@@ -619,11 +715,13 @@ impl<'a> Journey<'a> {
             kind: Some(if self.items[item].kind == "qualified" { Kind::Qualified } else { Kind::Commercial }),
         };
         let mut others = came.others.clone();
-        if let Some(address) = &self.authority.address
+        if self.issuers.is_none()
+            && let Some(address) = &self.authority.address
             && let Ok(directory) = (ObnovaAuthority { http: &self.http, address }).directory()
         {
-            others.extend(issuers(directory.as_ref()));
+            self.issuers = Some(issuers(directory.as_ref()));
         }
+        others.extend(self.issuers.iter().flatten().cloned());
         match accept(&issued.bytes, &expected, &others, &anchors, self.clock.now(), &Primitives) {
             Ok(accepted) => Ok(Ok(issued.accepted(accepted))),
             // A clock that is wrong by a day must not throw a good certificate away.
@@ -708,87 +806,6 @@ impl<'a> Journey<'a> {
             self.with_credential(item, |credential| Ok(self.service(&anchors).confirm(&message, credential, now)?))?;
         }
         self.journal.append(Evidence::Confirmed { item })?;
-        Ok(())
-    }
-
-    /// The succession statement for the identity space, signed while both keys exist.
-    fn statement(&self, item: usize, proven: &Proven) -> Result<Option<Vec<u8>>, ClientError> {
-        let (Some((audience, _)), Some((old_key, old))) = (&self.identity, self.old_signer(item)?) else {
-            return Ok(None);
-        };
-        if self.items[item].kind != "commercial" {
-            return Ok(None);
-        }
-        let now = self.clock.now();
-        let successor = proven.certificate();
-        let statement = Succession {
-            document: name::SUCCESSION.to_owned(),
-            id: hex::encode(Primitives.octets::<16>()),
-            audience: audience.clone(),
-            at: now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs(),
-            predecessor: CertificateName::of(&old),
-            successor: CertificateName::of(successor),
-            successor_sha256: Primitives.fingerprint(successor.der()),
-        };
-        let document = serde_json::to_vec(&statement).map_err(|error| ClientError::new("signing-failed", error))?;
-        let new_key = StoreSigner::new(self.store.clone(), successor.public_key())?;
-        let others = self.known(item).came.map(|came| came.others).unwrap_or_default();
-        Ok(Some(cms::sign(&document, &[(&old_key, &old), (&new_key, successor)], &others, now, &Primitives)?))
-    }
-
-    /// From `Proven` to `Retired`: registration with the old login, rehearsal with the new one, farewell to the old.
-    fn hand_over(&mut self, item: usize, progress: &mut dyn Progress) -> Result<(), ClientError> {
-        let kind = self.items[item].kind.clone();
-        let known = self.known(item);
-        let came = known.came.clone().ok_or_else(|| ClientError::new("journal-error", "issued"))?;
-        let successor =
-            Certificate::from_der(&came.certificate).map_err(|error| ClientError::new("journal-error", error))?;
-        let Some((old_key, old)) = self.old_signer(item)? else { return Ok(()) };
-        self.unlock()?;
-        let registers = kind == "commercial";
-        if let (Some((_, address)), true) = (self.identity.clone(), registers) {
-            let trust = self.authority.tls_trust();
-            if !known.registered {
-                let statement =
-                    known.proven.clone().flatten().ok_or_else(|| ClientError::new("journal-error", "statement"))?;
-                // The old certificate opens the account: this is the moment for which it was kept.
-                let http = client(&trust, &old, old_key)?;
-                match login(&http, &address)? {
-                    LoginOutcome::Opened { .. } => submit_succession(&self.http, &address, statement)
-                        .map_err(|error| ClientError::new("identity-refused", error))?,
-                    LoginOutcome::Explained(code) => {
-                        // Or a local administrator has told the account already.
-                        let signer = StoreSigner::new(self.store.clone(), successor.public_key())?;
-                        let http = client(&trust, &successor, signer)?;
-                        if !matches!(login(&http, &address)?, LoginOutcome::Opened { .. }) {
-                            return Err(ClientError::new("login-failed", code));
-                        }
-                    }
-                }
-                self.journal.append(Evidence::Registered { item })?;
-            }
-            let signer = StoreSigner::new(self.store.clone(), successor.public_key())?;
-            let http = client(&trust, &successor, signer)?;
-            if !known.rehearsed {
-                match login(&http, &address)? {
-                    LoginOutcome::Opened { .. } => self.journal.append(Evidence::Rehearsed { item })?,
-                    LoginOutcome::Explained(code) => return Err(ClientError::new("rehearsal-failed", code)),
-                }
-            }
-            progress.station(item, &kind, Station::Registered);
-            self.journal.append(Evidence::RetireIntent { item })?;
-            unbind(&http, &address, &old)?;
-        } else {
-            if !known.rehearsed {
-                // A certificate that nobody must be told about is registered as soon as it is proven.
-                self.journal.append(Evidence::Rehearsed { item })?;
-            }
-            progress.station(item, &kind, Station::Registered);
-            self.journal.append(Evidence::RetireIntent { item })?;
-        }
-        self.home.archive(&old)?;
-        self.journal.append(Evidence::Retired { item })?;
-        progress.station(item, &kind, Station::Retired);
         Ok(())
     }
 }

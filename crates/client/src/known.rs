@@ -1,5 +1,7 @@
 //! What a journal's evidence says, read together: how far each certificate came, and how screens see it.
 
+use obnova_crypto::Primitives;
+use obnova_lifecycle::document::Octets;
 use obnova_lifecycle::port::Clock;
 use obnova_lifecycle::station::Station;
 use obnova_pki::Certificate;
@@ -43,7 +45,7 @@ pub(crate) fn fold(evidence: &[Evidence], count: usize) -> Vec<Known> {
     let mut all = vec![Known::default(); count];
     for record in evidence {
         let item = match record {
-            Evidence::Planned { .. } => continue,
+            Evidence::Planned { .. } | Evidence::Removed { .. } => continue,
             Evidence::KeyIntent { item, .. }
             | Evidence::Keyed { item, .. }
             | Evidence::Requested { item, .. }
@@ -161,28 +163,42 @@ pub(crate) struct Plan {
     pub(crate) roomy: bool,
     pub(crate) identity: Option<(String, String)>,
     pub(crate) invitation: Option<String>,
+    pub(crate) clear: Vec<Octets>,
+    pub(crate) lose_old_mail: bool,
 }
 
 /// The plan, when the first record is one.
 pub(crate) fn plan_of(evidence: &[Evidence]) -> Option<Plan> {
     match evidence.first()? {
-        Evidence::Planned { store, authority, invitation, items, roomy, identity } => Some(Plan {
-            store: store.clone(),
-            authority: authority.clone(),
-            items: items.clone(),
-            roomy: *roomy,
-            identity: identity.clone(),
-            invitation: invitation.clone(),
-        }),
+        Evidence::Planned { store, authority, invitation, items, roomy, identity, clear, lose_old_mail } => {
+            Some(Plan {
+                store: store.clone(),
+                authority: authority.clone(),
+                items: items.clone(),
+                roomy: *roomy,
+                identity: identity.clone(),
+                invitation: invitation.clone(),
+                clear: clear.clone(),
+                lose_old_mail: *lose_old_mail,
+            })
+        }
         _ => None,
     }
 }
 
+/// Whether a certificate was removed to make room.
+pub(crate) fn is_removed(evidence: &[Evidence], certificate: &Certificate) -> bool {
+    let wanted = Primitives.fingerprint(certificate.der());
+    evidence.iter().any(|record| matches!(record, Evidence::Removed { sha256 } if *sha256 == wanted))
+}
+
 /// Whether nothing is left to do: a successor is followed to the retirement of its predecessor, a first
 /// certificate to its proof.
-pub(crate) fn is_finished(items: &[ItemPlan], known: &[Known]) -> bool {
-    items.iter().zip(known).all(|(item, known)| {
-        known.refused.is_some() || if item.predecessor.is_some() { known.retired } else { known.proven.is_some() }
+pub(crate) fn is_finished(items: &[ItemPlan], evidence: &[Evidence]) -> bool {
+    items.iter().zip(fold(evidence, items.len())).all(|(item, known)| {
+        let Some(predecessor) = &item.predecessor else { return known.refused.is_some() || known.proven.is_some() };
+        let gone = || Certificate::from_der(&predecessor.0).is_ok_and(|predecessor| is_removed(evidence, &predecessor));
+        known.refused.is_some() || (known.retired && (!item.makes_room || gone()))
     })
 }
 
@@ -201,7 +217,7 @@ impl JourneyView {
             let known = fold(&evidence, plan.items.len());
             views.push(JourneyView {
                 id: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-                finished: is_finished(&plan.items, &known),
+                finished: is_finished(&plan.items, &evidence),
                 items: plan
                     .items
                     .iter()

@@ -2,6 +2,7 @@
 
 mod account;
 mod error;
+mod handover;
 mod home;
 mod inventory;
 mod journal;
@@ -20,4 +21,4 @@ pub use known::{ItemView, JourneyView};
 pub use obnova_lifecycle::port::{Clock, Pin};
 pub use obnova_lifecycle::station::Station;
 pub use preflight::{PlanView, Preflight, RenewOptions};
-pub use retire::{Retired, retire};
+pub use retire::{Removal, Retired};

@@ -1,13 +1,14 @@
 //! Pre-flight of the whole plan, before the first key is made: certificates, device, middleware, the
 //! authority's verdict, the account's login.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use obnova_crypto::Primitives;
 use obnova_keystore::{SharedStore, StoreSigner};
-use obnova_lifecycle::document::{CertificateName, Directory, VerdictQuestion, name};
+use obnova_lifecycle::document::{CertificateName, Directory, Octets, VerdictQuestion, name};
 use obnova_lifecycle::issuance::Verdict;
-use obnova_lifecycle::plan::{self, Answer, Login, Plan, Presence, Room, Situation, Step};
+use obnova_lifecycle::plan::{self, Answer, Login, Plan, Presence, Room, Situation, Step, Which};
 use obnova_lifecycle::port::{Clock, StoreInfo, StoreKind};
 use obnova_lifecycle::successor::Successor;
 use obnova_pki::chain::Chain;
@@ -17,7 +18,7 @@ use serde::Serialize;
 
 use crate::account::{LoginOutcome, client, login};
 use crate::home::AuthorityRecord;
-use crate::inventory::{Inventory, kind_name};
+use crate::inventory::{Inventory, OpenStore, kind_name};
 use crate::journal::{Evidence, ItemPlan};
 use crate::journey::PinSource;
 use crate::{CertificateView, ClientError, Home};
@@ -34,6 +35,10 @@ pub struct RenewOptions {
     pub key: Option<KeyKind>,
     /// Renew also outside the window.
     pub early: bool,
+    /// The PKCS#12 file for a certificate that finds no room on the device; `None` takes one in the home.
+    pub file: Option<PathBuf>,
+    /// The person agreed in words to lose what only a removed key decrypts.
+    pub lose_old_mail: bool,
 }
 
 /// One certificate of the plan.
@@ -60,6 +65,10 @@ pub struct PlanView {
     pub steps: Vec<String>,
     /// Who else must act, with the code of why.
     pub must_act: Vec<(String, String)>,
+    /// The file for a certificate that finds no room on the device.
+    pub file: Option<String>,
+    /// Certificates that are removed to make room, archived first.
+    pub removed: Vec<CertificateView>,
     /// What opens the account today: `old-certificate`, `new-certificate`, `none`, or `no-account`.
     pub login: String,
 }
@@ -71,6 +80,7 @@ pub struct Preflight {
     pub(crate) planned: Option<Evidence>,
     pub(crate) store: SharedStore,
     pub(crate) authority: AuthorityRecord,
+    pub(crate) issuers: Option<Vec<Certificate>>,
 }
 
 /// The authority whose anchors lead to a certificate.
@@ -156,6 +166,13 @@ fn newest(certificates: &[Certificate], kind: Kind) -> Option<&Certificate> {
         .max_by_key(|certificate| certificate.not_after())
 }
 
+fn kind_of(which: Which) -> &'static str {
+    match which {
+        Which::Qualified => "qualified",
+        Which::Commercial => "commercial",
+    }
+}
+
 fn is_meant(certificate: &Certificate, only: Option<&str>) -> bool {
     only.is_none_or(|text| {
         text == kind_name(certificate.kind())
@@ -187,6 +204,7 @@ impl Preflight {
             return Err(ClientError::new("no-authority", home.folder().display()));
         }
         let mut failure = ClientError::new("nothing-to-renew", options.only.as_deref().unwrap_or("all"));
+        let mut idle = None;
         for open in &inventory.stores {
             if open.info.kind == StoreKind::File {
                 open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
@@ -206,20 +224,26 @@ impl Preflight {
             if mine.is_empty() {
                 continue;
             }
-            return Self::of_store(open.info.clone(), open.store.clone(), &mine, &records, options, pin, clock);
+            let found = Self::of_store(home, open, &mine, &records, options, pin, clock)?;
+            // Where nothing is due, another store may have something.
+            if !found.view.items.is_empty() || !found.view.must_act.is_empty() {
+                return Ok(found);
+            }
+            idle.get_or_insert(found);
         }
-        Err(failure)
+        idle.ok_or(failure)
     }
 
     fn of_store(
-        info: StoreInfo,
-        store: SharedStore,
+        home: &Home,
+        open: &OpenStore,
         mine: &[Certificate],
         records: &[AuthorityRecord],
         options: &RenewOptions,
         pin: &dyn PinSource,
         clock: &dyn Clock,
     ) -> Result<Self, ClientError> {
+        let (info, store) = (&open.info, &open.store);
         // The path may need issuers that only the directory has, so each authority is asked in turn.
         let mut chosen = None;
         for record in records {
@@ -237,9 +261,9 @@ impl Preflight {
         }
         let (record, http, directory) =
             chosen.ok_or_else(|| ClientError::new("authority-unknown", mine[0].issuer().common_name()))?;
-        check_middleware(&info, directory.as_ref())?;
+        check_middleware(info, directory.as_ref())?;
         if info.kind != StoreKind::File {
-            store.lock().unlock(&pin.pin(&info)?, pin.may_spend_last_try())?;
+            store.lock().unlock(&pin.pin(info)?, pin.may_spend_last_try())?;
         }
         let keys = store.lock().keys()?;
         let days = directory.as_ref().map_or(DEFAULT_WINDOW_DAYS, |directory| directory.renewal_window_days);
@@ -260,7 +284,7 @@ impl Preflight {
             let verdict = match (&directory, &record.address) {
                 (Some(directory), Some(address)) => {
                     let authority = ObnovaAuthority { http: &http, address };
-                    ask_verdict(&authority, directory, certificate, &store, clock)?
+                    ask_verdict(&authority, directory, certificate, store, clock)?
                 }
                 _ => Verdict::Issue,
             };
@@ -285,9 +309,11 @@ impl Preflight {
             })?;
             plans.push(ItemPlan {
                 kind: kind_name(certificate.kind()).to_owned(),
-                predecessor: Some(obnova_lifecycle::document::Octets(certificate.der().to_vec())),
+                predecessor: Some(Octets(certificate.der().to_vec())),
                 profile: directory.is_some().then(|| profile(certificate).to_owned()),
                 key: key.to_string(),
+                file: None,
+                makes_room: false,
             });
         }
         let identity = directory.as_ref().and_then(|directory| directory.identity.clone());
@@ -311,10 +337,13 @@ impl Preflight {
         };
         let situation = Situation {
             // A device that does not say is believed until it refuses; then the certificate waits in the journal.
-            room: match info.free {
-                Some(free) if free < 2_000 => Room::None,
-                Some(free) if free < 8_000 => Room::OnePair,
-                _ => Room::TwoPairs,
+            room: match (open.room, info.free) {
+                (Some(0), _) => Room::None,
+                (Some(1), _) => Room::OnePair,
+                (Some(_), _) => Room::TwoPairs,
+                (None, Some(free)) if free < 2_000 => Room::None,
+                (None, Some(free)) if free < 8_000 => Room::OnePair,
+                (None, _) => Room::TwoPairs,
             },
             qualified: asked_for(qualified),
             commercial: asked_for(commercial),
@@ -336,6 +365,8 @@ impl Preflight {
                     (who.unwrap_or_default(), must.why.to_owned())
                 })
                 .collect(),
+            file: None,
+            removed: Vec::new(),
             login: login_name.to_owned(),
         };
         let mut view = view;
@@ -343,12 +374,37 @@ impl Preflight {
             let who = serde_json::to_value(reason.who()).ok().and_then(|v| v.as_str().map(str::to_owned));
             view.must_act.push((who.unwrap_or_default(), "authority-refuses".to_owned()));
         }
-        // The way through a file is planned, but not walked yet: then no key is made.
-        let by_file = steps.iter().any(|step| matches!(step, Step::ObtainOnFile(_)));
-        if by_file {
-            view.must_act.push(("holder".to_owned(), "no-room".to_owned()));
+        let old = |which: Which| if which == Which::Qualified { qualified } else { commercial };
+        let mut clear = Vec::new();
+        let mut may_begin = true;
+        for step in &steps {
+            match step {
+                Step::ObtainOnFile(which) => {
+                    let name = format!("{}.p12", kind_of(*which));
+                    let file = options.file.clone().unwrap_or_else(|| home.folder().join(name));
+                    view.file = Some(file.display().to_string());
+                    for item in plans.iter_mut().filter(|item| item.kind == kind_of(*which)) {
+                        item.file = Some(file.clone());
+                    }
+                    // What waits for its place on the device comes after what lives in the file.
+                    plans.sort_by_key(|item| item.file.is_none());
+                }
+                Step::Remove(which) => {
+                    let Some(certificate) = old(*which) else { continue };
+                    view.removed.push(CertificateView::of(certificate, &info.id, clock.now()));
+                    if certificate.key_decrypts() && !options.lose_old_mail {
+                        view.must_act.push(("holder".to_owned(), "agree-to-lose-old-mail".to_owned()));
+                        may_begin = false;
+                    }
+                    match plans.iter_mut().find(|item| item.kind == kind_of(*which)) {
+                        Some(item) => item.makes_room = true,
+                        None => clear.push(Octets(certificate.der().to_vec())),
+                    }
+                }
+                _ => {}
+            }
         }
-        let planned = (!steps.is_empty() && !plans.is_empty() && !by_file).then(|| Evidence::Planned {
+        let planned = (!steps.is_empty() && !plans.is_empty() && may_begin).then(|| Evidence::Planned {
             store: info.id.clone(),
             authority: record.name.clone(),
             invitation: None,
@@ -357,7 +413,10 @@ impl Preflight {
             // Also where no login works today: then the journey waits for the local administrator, and the old
             // certificate stays until the account knows the new one.
             identity: identity.map(|identity| (identity.audience, identity.login)),
+            clear,
+            lose_old_mail: options.lose_old_mail,
         });
-        Ok(Self { view, planned, store, authority: record.clone() })
+        let issuers = directory.as_ref().map(|directory| issuers(Some(directory)));
+        Ok(Self { view, planned, store: store.clone(), authority: record.clone(), issuers })
     }
 }

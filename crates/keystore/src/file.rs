@@ -23,6 +23,11 @@ impl FileStore {
         Self { path: path.to_owned(), password: None }
     }
 
+    /// Whether nothing is there yet: neither the file nor a key that waits.
+    pub fn is_new(&self) -> bool {
+        !self.path.exists() && !self.beside(".waiting").exists()
+    }
+
     fn beside(&self, ending: &str) -> PathBuf {
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
         name.push(ending);

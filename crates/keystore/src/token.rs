@@ -1,6 +1,7 @@
 //! Keys on a device behind a PKCS#11 module (PKCS#11 2.40).
 //!
-//! Objects are found anew by their public key at every call: handles are never kept over a write.
+//! Objects are found by their public key. The handle of a key that signs is kept for its session, because a search
+//! costs a real card dozens of slow calls; it is never kept over a write, nor over an error.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,7 @@ pub fn tokens(path: &Path) -> Result<Vec<TokenStore>, KeyStoreError> {
                 model: info.model().to_owned(),
                 serial: info.serial_number().to_owned(),
                 session: None,
+                signing: HashMap::new(),
             });
         }
     }
@@ -66,6 +68,8 @@ pub struct TokenStore {
     model: String,
     serial: String,
     session: Option<Session>,
+    /// Keys that signed in this session, by their SubjectPublicKeyInfo.
+    signing: HashMap<Vec<u8>, ObjectHandle>,
 }
 
 /// A private key object with its SubjectPublicKeyInfo and its CKA_ID.
@@ -268,6 +272,35 @@ impl TokenStore {
             .ok_or(KeyStoreError::KeyMissing)
     }
 
+    fn sign_by(&mut self, object: ObjectHandle, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
+        let session = self.session()?;
+        match scheme {
+            Scheme::RsaPssSha256 => {
+                let parameters =
+                    PkcsPssParams { hash_alg: MechanismType::SHA256, mgf: PkcsMgfType::MGF1_SHA256, s_len: 32.into() };
+                session.sign(&Mechanism::Sha256RsaPkcsPss(parameters), object, message).map_err(map)
+            }
+            Scheme::Plain(algorithm) => {
+                let digest = algorithm.digest();
+                let value = Primitives.digest(digest, message);
+                match algorithm {
+                    SignatureAlgorithm::RsaSha256 | SignatureAlgorithm::RsaSha384 | SignatureAlgorithm::RsaSha512 => {
+                        session.sign(&Mechanism::RsaPkcs, object, &digest_info(digest, &value)?).map_err(map)
+                    }
+                    SignatureAlgorithm::EcdsaSha256
+                    | SignatureAlgorithm::EcdsaSha384
+                    | SignatureAlgorithm::EcdsaSha512 => {
+                        let raw = session.sign(&Mechanism::Ecdsa, object, &value).map_err(map)?;
+                        let (r, s) = raw.split_at(raw.len() / 2);
+                        UintRef::new(r).and_then(|r| EcdsaValue { r, s: UintRef::new(s)? }.to_der()).map_err(|error| {
+                            KeyStoreError::Module { call: "C_Sign".to_owned(), code: format!("not r and s: {error}") }
+                        })
+                    }
+                }
+            }
+        }
+    }
+
     fn key_kinds(&self, slot: Slot) -> Vec<KeyKind> {
         let mechanisms = self.module.get_mechanism_list(slot).unwrap_or_default();
         let mut kinds = Vec::new();
@@ -346,6 +379,7 @@ impl KeyStore for TokenStore {
     }
 
     fn generate(&mut self, kind: KeyKind, label: &str) -> Result<Vec<u8>, KeyStoreError> {
+        self.signing.clear();
         let id = Primitives.octets::<20>().to_vec();
         let label = label.as_bytes().to_vec();
         let mut public = vec![
@@ -390,36 +424,23 @@ impl KeyStore for TokenStore {
     }
 
     fn sign(&mut self, public_key: &[u8], scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
-        let (object, _) = self.private_key(public_key)?;
-        let session = self.session()?;
-        match scheme {
-            Scheme::RsaPssSha256 => {
-                let parameters =
-                    PkcsPssParams { hash_alg: MechanismType::SHA256, mgf: PkcsMgfType::MGF1_SHA256, s_len: 32.into() };
-                session.sign(&Mechanism::Sha256RsaPkcsPss(parameters), object, message).map_err(map)
+        let object = match self.signing.get(public_key) {
+            Some(known) => *known,
+            None => {
+                let (object, _) = self.private_key(public_key)?;
+                self.signing.insert(public_key.to_vec(), object);
+                object
             }
-            Scheme::Plain(algorithm) => {
-                let digest = algorithm.digest();
-                let value = Primitives.digest(digest, message);
-                match algorithm {
-                    SignatureAlgorithm::RsaSha256 | SignatureAlgorithm::RsaSha384 | SignatureAlgorithm::RsaSha512 => {
-                        session.sign(&Mechanism::RsaPkcs, object, &digest_info(digest, &value)?).map_err(map)
-                    }
-                    SignatureAlgorithm::EcdsaSha256
-                    | SignatureAlgorithm::EcdsaSha384
-                    | SignatureAlgorithm::EcdsaSha512 => {
-                        let raw = session.sign(&Mechanism::Ecdsa, object, &value).map_err(map)?;
-                        let (r, s) = raw.split_at(raw.len() / 2);
-                        UintRef::new(r).and_then(|r| EcdsaValue { r, s: UintRef::new(s)? }.to_der()).map_err(|error| {
-                            KeyStoreError::Module { call: "C_Sign".to_owned(), code: format!("not r and s: {error}") }
-                        })
-                    }
-                }
-            }
+        };
+        let signature = self.sign_by(object, scheme, message);
+        if signature.is_err() {
+            self.signing.clear();
         }
+        signature
     }
 
     fn install(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
+        self.signing.clear();
         let (_, id) = self.private_key(certificate.public_key()).map_err(|error| match error {
             KeyStoreError::KeyMissing => KeyStoreError::NotOurKey,
             other => other,
@@ -447,6 +468,7 @@ impl KeyStore for TokenStore {
     }
 
     fn remove(&mut self, permit: &RemovalPermit) -> Result<(), KeyStoreError> {
+        self.signing.clear();
         let certificate = permit.certificate();
         let objects = self.certificate_objects()?;
         let shared =

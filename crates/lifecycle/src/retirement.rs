@@ -9,10 +9,9 @@ use obnova_pki::Certificate;
 pub struct Standing {
     /// A successor is installed and has signed a fresh challenge.
     pub successor_proven: bool,
-    /// Every relying party that the person uses knows the successor and has seen a login with it.
+    /// Every relying party that the person uses knows the successor, has seen a login with it, and takes the
+    /// predecessor for a login no more.
     pub successor_registered: bool,
-    /// It is still a login somewhere.
-    pub is_login: bool,
     /// The person agreed in words to lose what only this key decrypts.
     pub decryption_waived: bool,
 }
@@ -24,8 +23,6 @@ pub enum MustStay {
     NoProvenSuccessor,
     /// The successor is not registered everywhere.
     NotRegistered,
-    /// It is still a login.
-    StillLogin,
     /// Its key may decrypt older mail.
     Decrypts,
 }
@@ -36,7 +33,6 @@ impl MustStay {
         match self {
             Self::NoProvenSuccessor => "stays-no-successor",
             Self::NotRegistered => "stays-not-registered",
-            Self::StillLogin => "stays-login",
             Self::Decrypts => "stays-decrypts",
         }
     }
@@ -67,9 +63,6 @@ pub fn permit(certificate: &Certificate, standing: &Standing, now: SystemTime) -
     }
     if valid && !standing.successor_registered {
         return Err(MustStay::NotRegistered);
-    }
-    if standing.is_login {
-        return Err(MustStay::StillLogin);
     }
     if certificate.key_decrypts() && !standing.decryption_waived {
         return Err(MustStay::Decrypts);

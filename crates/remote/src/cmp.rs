@@ -9,7 +9,7 @@ use obnova_pki::cmp::{
     certificate_hash,
 };
 use obnova_pki::crmf::{self, CertificateId};
-use obnova_pki::{Certificate, Name, SignError, Signer};
+use obnova_pki::{Certificate, Name, SignError, Signer, oid};
 
 use crate::{HttpClient, RemoteError};
 
@@ -176,6 +176,14 @@ impl CmpService<'_> {
                 if signer.key_usage().is_some_and(|usage| !usage.digital_signature()) {
                     return Err(malformed("the answer's signer may not sign messages (keyUsage)".to_owned()));
                 }
+                // RFC 9483 section 1.5: where purposes are named, answering for an authority must be one of them.
+                // Without this, anybody certified under the same root could answer in its place.
+                let purposes = signer.extended_key_usage();
+                if !purposes.is_empty() && !purposes.iter().any(|id| [oid::KP_CMC_CA, oid::KP_CMC_RA].contains(id)) {
+                    return Err(malformed(
+                        "the answer's signer is certified for other purposes (extKeyUsage)".to_owned(),
+                    ));
+                }
             }
             _ => {
                 let words = match answer.body.kind {
@@ -265,10 +273,17 @@ impl CmpService<'_> {
         let answer = self.exchange(message, credential, at)?;
         match answer.body.kind {
             BodyKind::Confirmation => Ok(()),
+            // The answer to the first confirmation was lost: it is confirmed.
+            BodyKind::Error if is_confirmed(&answer) => Ok(()),
             BodyKind::Error => Err(refused(&answer)),
             _ => Err(RemoteError::Malformed("pkiconf was expected".to_owned())),
         }
     }
+}
+
+fn is_confirmed(answer: &Message) -> bool {
+    cmp::read_error(&answer.body.content)
+        .is_ok_and(|status| status.failures.contains(&(cmp::Failure::CertificateConfirmed as u8)))
 }
 
 fn refused(answer: &Message) -> RemoteError {

@@ -80,6 +80,88 @@ fn a_certificate_without_a_successor_stays() {
     refused(&world, &["retire", &world.serial_of("commercial").unwrap(), "--yes"], "stays-no-successor");
 }
 
+/// What the settings say of the device's room, as a help desk would write it for a device that does not say.
+fn says_room(world: &World, pairs: u8) {
+    let settings = world.path("home").join("obnova.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, format!("{text}room = {pairs}\n")).unwrap();
+    std::fs::write(world.path("file-password"), "DEMO file password\n").unwrap();
+}
+
+fn with_file_password(world: &World, arguments: &[&str]) -> Vec<String> {
+    let password = world.path("file-password").display().to_string();
+    let all = arguments.iter().map(|argument| (*argument).to_owned());
+    all.chain(["--file-password-file".to_owned(), password]).collect()
+}
+
+fn kinds_in(world: &World, start: &str) -> Vec<String> {
+    let arguments = with_file_password(world, &["list"]);
+    let list = world.ask(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+    list["certificates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|certificate| certificate["store"].as_str().unwrap().starts_with(start))
+        .map(|certificate| certificate["kind"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// The guide's way 7c: nothing on a full device may go, so the commercial successor lives in a file first.
+#[test]
+fn a_full_device_is_renewed_through_a_file() {
+    if !has_softhsm() {
+        return;
+    }
+    for broken in [None, Some("keyed"), Some("installed"), Some("registered"), Some("retired")] {
+        let (world, _folder) = world(Store::SoftHsm, Engine::Sqlite);
+        says_room(&world, 0);
+        let run = |arguments: &[&str]| {
+            let arguments = with_file_password(&world, arguments);
+            world.obnova(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).unwrap()
+        };
+        // Removing something is agreed to first.
+        let output = run(&["renew", "--all"]);
+        assert!(told(&output).contains("[not-agreed]"), "{}", told(&output));
+        if let Some(station) = broken {
+            let arguments = with_file_password(&world, &["renew", "--all", "--yes"]);
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            assert!(world.kill_at(&arguments, station).unwrap());
+        } else {
+            let output = run(&["renew", "--all", "--yes"]);
+            assert!(output.status.success(), "{}", told(&output));
+        }
+        let output = run(&["resume"]);
+        assert!(output.status.success(), "{broken:?}: {}", told(&output));
+        // The commercial one made room for the qualified one, and both new ones work.
+        assert_eq!(kinds_in(&world, "token:"), ["qualified", "qualified"], "{broken:?}");
+        assert_eq!(kinds_in(&world, "file:"), ["commercial"], "{broken:?}");
+        for kind in ["qualified", "commercial"] {
+            let output = run(&["prove", kind]);
+            assert!(output.status.success(), "{broken:?}: {}", told(&output));
+        }
+        let output = run(&["register", "commercial", "--json"]);
+        assert!(String::from_utf8_lossy(&output.stdout).contains("demo.jana"), "{broken:?}: {}", told(&output));
+    }
+}
+
+#[test]
+fn where_one_pair_fits_the_old_one_makes_room_for_the_next() {
+    if !has_softhsm() {
+        return;
+    }
+    let (world, _folder) = world(Store::SoftHsm, Engine::Sqlite);
+    says_room(&world, 1);
+    let old = world.serial_of("qualified").unwrap();
+    let output = world.obnova(&["renew", "--all", "--yes"]).unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    let list = world.ask(&["list"]).unwrap();
+    let serials: Vec<&str> =
+        list["certificates"].as_array().unwrap().iter().map(|found| found["decimal"].as_str().unwrap()).collect();
+    assert_eq!(serials.len(), 3, "{list}");
+    assert!(!serials.contains(&old.as_str()), "{list}");
+    assert_eq!(std::fs::read_dir(world.path("home").join("archive")).unwrap().count(), 2);
+}
+
 #[test]
 fn old_middleware_is_told_before_a_key_is_made() {
     if !has_softhsm() {

@@ -5,6 +5,11 @@ yes-no = a/N
 done = Hotovo.
 ask-pin = PIN nebo heslo úložiště „{ $store }“:
 ask-retire = Odstranit z úložiště certifikát { $serial } i s klíčem? Veřejná část se nejprve archivuje, klíč bude nenávratně pryč.
+ask-make-room = Odstranit tyto certifikáty i s klíči, až budou jejich následníci fungovat? Veřejné části se nejprve archivují, klíče budou nenávratně pryč.
+ask-new-password = Nové heslo souboru „{ $store }“:
+ask-password-again = Stejné heslo ještě jednou:
+plan-file = Na zařízení není místo: komerční certifikát přijde do souboru { $file } chráněného heslem.
+plan-removes = Aby vzniklo místo, bude ze zařízení ve svou chvíli odstraněn { $kind } { $serial } (nejprve se archivuje).
 days-left = { $days ->
     [one] za { $days } den
     [few] za { $days } dny
@@ -83,6 +88,7 @@ must-act-authority-refuses = autorita by žádost odmítla; důvod je výše
 must-act-no-room-and-no-login = na zařízení není místo a do účtu se nelze přihlásit; přidejte nový certifikát do účtu ručně
 must-act-no-room = na zařízení není místo a nic z něj nesmí pryč
 must-act-no-login = do účtu se nelze přihlásit; přidejte nový certifikát do účtu ručně
+must-act-agree-to-lose-old-mail = klíč, který musí uvolnit místo, může být potřeba ke čtení starší pošty; souhlasíte-li se ztrátou, použijte --lose-old-mail
 
 error-other = Stalo se něco nečekaného. Nic se neztratilo; spusťte „obnova doctor“ a výpis pošlete podpoře.
 error-pin-needed = Je potřeba PIN nebo heslo. Spusťte příkaz v terminálu, nebo použijte --pin-stdin či --pin-file.
@@ -143,8 +149,9 @@ error-no-identity = Tato autorita neuvádí žádný identitní prostor.
 error-not-agreed = Nic se nestalo, protože to nikdo nepotvrdil. Odpovězte ano, nebo použijte --yes.
 error-stays-no-successor = Musí zůstat: platí a nemá vyzkoušeného následníka. Nejprve jej obnovte; druhou cestou je zneplatnění.
 error-stays-not-registered = Musí zůstat: následný certifikát ještě není všude zaregistrován. Nejprve spusťte „obnova resume“.
-error-stays-login = Musí zůstat: stále slouží k přihlášení.
 error-stays-decrypts = Musí zůstat: jeho klíč může být potřeba ke čtení starší pošty. Souhlasíte-li se ztrátou, použijte --lose-old-mail.
+error-certificate-ambiguous = Toto sériové číslo má několik certifikátů. Odpojte na chvíli úložiště ostatních, nebo zadejte celé číslo.
+error-passwords-differ = Hesla se liší. Nic nevzniklo; zkuste to znovu.
 error-anchor-wrong = Kotvu důvěry nelze přečíst jako certifikát.
 error-tls-pin-needed = Pro adresu https zadejte --tls-sha256, otisk SHA-256 kořene jejího certifikátu TLS.
 

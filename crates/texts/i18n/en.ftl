@@ -5,6 +5,11 @@ yes-no = y/N
 done = Done.
 ask-pin = PIN or password of "{ $store }":
 ask-retire = Remove the certificate { $serial } with its key from the store? The public part is archived first, the key is gone for ever.
+ask-make-room = Remove these certificates with their keys when their successors work? The public parts are archived first, the keys are gone for ever.
+ask-new-password = New password for the file "{ $store }":
+ask-password-again = The same password again:
+plan-file = There is no room on the device: the commercial certificate goes into the password-protected file { $file }.
+plan-removes = To make room, { $kind } { $serial } is removed from the device at its turn (archived first).
 days-left = { $days ->
     [one] in { $days } day
    *[other] in { $days } days
@@ -81,6 +86,7 @@ must-act-authority-refuses = the authority would refuse the request; see the rea
 must-act-no-room-and-no-login = there is no room on the device and no login to the account; add the new certificate to the account by hand
 must-act-no-room = there is no room on the device and nothing on it may go
 must-act-no-login = no login to the account works; add the new certificate to the account by hand
+must-act-agree-to-lose-old-mail = a key that must make room may be needed to read older mail; give --lose-old-mail if you agree to lose that
 
 error-other = Something unexpected happened. Nothing was lost; run "obnova doctor" and send its output to your help desk.
 error-pin-needed = The PIN or password is needed. Run it in a terminal, or give --pin-stdin or --pin-file.
@@ -141,8 +147,9 @@ error-no-identity = This authority names no identity space.
 error-not-agreed = Nothing was done, because nobody agreed. Answer yes, or give --yes.
 error-stays-no-successor = It must stay: it is valid and has no tested successor. Renew it first; revocation is the other way.
 error-stays-not-registered = It must stay: its successor is not registered everywhere yet. Run "obnova resume" first.
-error-stays-login = It must stay: it is still a login.
 error-stays-decrypts = It must stay: its key may be needed to read older mail. If you agree to lose that, give --lose-old-mail.
+error-certificate-ambiguous = Several certificates have this serial number. Take the others' stores away for a moment, or use the full number.
+error-passwords-differ = The two passwords differ. Nothing was made; try again.
 error-anchor-wrong = The trust anchor cannot be read as a certificate.
 error-tls-pin-needed = For an https address give --tls-sha256, the SHA-256 of the root of its TLS certificate.
 
