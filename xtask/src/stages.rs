@@ -96,7 +96,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
             // Only what plays on a file store with SQLite.
             house.extend(["road::waiting", "road::debt", "road::one_refused"]);
         } else {
-            house.push("road::");
+            house.extend(["road::", "messages::"]);
         }
         program("cargo", &house)
     })?;
@@ -105,6 +105,9 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     }
     stage("peers", || program("cargo", &["test", "--package", "obnova-testkit", "--", "peers::"]))?;
     stage("slow", || {
-        program("cargo", &["test", "--package", "obnova-testkit", "--", "faults::", "--test-threads", "2"])
+        program(
+            "cargo",
+            &["test", "--package", "obnova-testkit", "--", "faults::", "shortages::", "--test-threads", "2"],
+        )
     })
 }

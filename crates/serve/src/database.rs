@@ -151,14 +151,8 @@ impl Database {
         F: for<'c> Fn(&'c mut AnyConnection) -> Job<'c, T, E> + Send + Sync,
     {
         for attempt in 1..=ATTEMPTS {
-            let (value, mut ending) = match self.join(&job).await {
-                Ok(joined) => joined?,
-                Err(error) if lost(&error) && attempt < ATTEMPTS => {
-                    tokio::time::sleep(Duration::from_millis(10 * attempt)).await;
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
+            // A database that stays locked for longer than its patience is told to whoever waits.
+            let (value, mut ending) = self.join(&job).await??;
             let ending = match ending.wait_for(Option::is_some).await {
                 Ok(ending) => ending.clone(),
                 Err(_) => None,

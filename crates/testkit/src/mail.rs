@@ -4,12 +4,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The sink; it ends with the process.
 pub struct MailSink {
     port: u16,
     folder: PathBuf,
+    away: Arc<AtomicBool>,
 }
 
 impl MailSink {
@@ -23,8 +24,13 @@ impl MailSink {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
         let (into, count) = (folder.to_owned(), Arc::new(AtomicUsize::new(0)));
+        let away = Arc::new(AtomicBool::new(false));
+        let is_away = Arc::clone(&away);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                if is_away.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let (into, count) = (into.clone(), Arc::clone(&count));
                 std::thread::spawn(move || {
                     // A client that goes away in the middle of a letter leaves none.
@@ -32,12 +38,17 @@ impl MailSink {
                 });
             }
         });
-        Ok(Self { port, folder: folder.to_owned() })
+        Ok(Self { port, folder: folder.to_owned(), away })
     }
 
     /// Its port.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Hangs up on everybody, as a server does that is being restarted, or takes letters again.
+    pub fn refuse(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
     }
 
     /// All letters so far, in the order of their arrival.

@@ -411,7 +411,16 @@ impl World {
     ///
     /// What one of the programs said.
     pub fn furnish(&mut self) -> std::io::Result<()> {
-        self.days_back = 365;
+        self.furnish_since(365)
+    }
+
+    /// The same, with certificates issued so many days ago; they are good for 385.
+    ///
+    /// # Errors
+    ///
+    /// What one of the programs said.
+    pub fn furnish_since(&mut self, days: u64) -> std::io::Result<()> {
+        self.days_back = days;
         self.server(&[
             "init",
             "--organisation",

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use obnova_testkit::{Engine, Store, World};
 
-use crate::stage::{has_softhsm, skip, world};
+use crate::stage::{has_softhsm, skip, world, world_since};
 
 fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -160,6 +160,19 @@ fn where_one_pair_fits_the_old_one_makes_room_for_the_next() {
     assert_eq!(serials.len(), 3, "{list}");
     assert!(!serials.contains(&old.as_str()), "{list}");
     assert_eq!(std::fs::read_dir(world.path("home").join("archive")).unwrap().count(), 2);
+}
+
+#[test]
+fn an_expired_predecessor_is_told_with_who_can_help() {
+    let (world, _folder) = world_since(390, Store::File, Engine::Sqlite);
+    refused(&world, &["renew", "--all"], "nobody-made-a-key");
+    let output = world.obnova(&["renew", "--all", "--lang", "en"]).unwrap();
+    assert!(told(&output).contains("a first certificate must be issued anew"), "{}", told(&output));
+    assert!(!world.path("demo.p12.waiting").exists(), "no key was made");
+    // The account explains it as well, and does not break the handshake.
+    refused(&world, &["register", "commercial"], "login-failed");
+    let output = world.obnova(&["register", "commercial"]).unwrap();
+    assert!(told(&output).contains("expired"), "{}", told(&output));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod faults;
+mod messages;
 mod peers;
 mod road;
+mod shortages;
 mod stage;

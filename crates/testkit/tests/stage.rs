@@ -33,8 +33,13 @@ pub(crate) fn has_softhsm() -> bool {
     has
 }
 
-/// A furnished world in a temporary folder.
+/// A furnished world in a temporary folder; its certificates have 20 days left.
 pub(crate) fn world(store: Store, engine: Engine) -> (World, tempfile::TempDir) {
+    world_since(365, store, engine)
+}
+
+/// The same with certificates that were issued so many days ago.
+pub(crate) fn world_since(days: u64, store: Store, engine: Engine) -> (World, tempfile::TempDir) {
     let folder = tempfile::Builder::new().prefix("obnova-test").tempdir().unwrap();
     let options = WorldOptions {
         programs: programs(),
@@ -45,6 +50,6 @@ pub(crate) fn world(store: Store, engine: Engine) -> (World, tempfile::TempDir) 
         speak: false,
     };
     let mut world = World::new(options).unwrap();
-    world.furnish().unwrap();
+    world.furnish_since(days).unwrap();
     (world, folder)
 }
