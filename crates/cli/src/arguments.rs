@@ -131,8 +131,11 @@ pub(crate) enum Command {
     },
     /// Tell the account about a successor, or log in to see what it knows.
     Register {
-        /// Serial number or kind of the certificate that logs in.
+        /// Serial number or kind of the certificate that the account is to know.
         certificate: String,
+        /// Another certificate that opens the account today: the first one is added by its serial number.
+        #[arg(long)]
+        with: Option<String>,
     },
     /// Remove an old certificate with its key, when the rules allow it.
     Retire {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use obnova_client::{
-    AuthorityRecord, CertificateView, ClientError, Flow, Home, Inventory, Invitation, Journey, JourneyView, PinSource,
-    Preflight, Removal, RenewOptions, StoreSetting, SystemClock,
+    AuthorityRecord, CertificateView, ClientError, Flow, Health, Home, Inventory, Invitation, Journey, JourneyView,
+    PinSource, Preflight, Removal, RenewOptions, StoreSetting, SystemClock, examine,
 };
 use obnova_lifecycle::document::Octets;
 use obnova_pki::{Certificate, KeyKind};
@@ -202,7 +202,7 @@ fn command(context: &Context, command: Command) -> Result<ExitCode, ClientError>
         Command::Resume { invitation: path } => resume(context, path.as_deref()),
         Command::Install => resume(context, None),
         Command::Prove { certificate } => prove(context, &certificate),
-        Command::Register { certificate } => register(context, &certificate),
+        Command::Register { certificate, with } => register(context, &certificate, with.as_deref()),
         Command::Retire { certificate, lose_old_mail } => {
             let inventory = Inventory::open(&context.home, &context.extra)?;
             let (home, prompt, clock) = (&context.home, &context.prompt, &context.clock);
@@ -397,13 +397,17 @@ fn prove(context: &Context, text: &str) -> Result<ExitCode, ClientError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn register(context: &Context, text: &str) -> Result<ExitCode, ClientError> {
+fn register(context: &Context, text: &str, with: Option<&str>) -> Result<ExitCode, ClientError> {
     // Journeys that wait for their registration go on first.
     if JourneyView::all(&context.home, &context.clock)?.iter().any(|journey| !journey.finished) {
         resume(context, None)?;
     }
     let inventory = unlocked(context)?;
     let (store, certificate) = find(context, &inventory, text)?;
+    if let Some(with) = with {
+        let (place, opens) = find(context, &inventory, with)?;
+        inventory.introduce(&context.home, &certificate, (&place, &opens), &context.prompt, &context.clock)?;
+    }
     let outcome = inventory.rehearse(&context.home, &store, &certificate, &context.prompt, &context.clock)?;
     match outcome {
         obnova_client::LoginOutcome::Opened { account, bound } => {
@@ -419,38 +423,21 @@ fn register(context: &Context, text: &str) -> Result<ExitCode, ClientError> {
 
 fn doctor(context: &Context) -> Result<ExitCode, ClientError> {
     let texts = context.output.texts;
-    let mut findings = Vec::new();
-    let mut find = |what: &str, good: bool, detail: String| {
-        findings.push(json!({ "check": what, "good": good, "detail": detail }));
-    };
-    find("home", true, context.home.folder().display().to_string());
-    match Inventory::open(&context.home, &context.extra) {
-        Ok(inventory) => {
-            for store in inventory.stores() {
-                let detail = store.problem.clone().or(store.model.clone()).unwrap_or_default();
-                find("store", store.problem.is_none(), format!("{} {detail}", store.id));
-            }
-        }
-        Err(error) => find("stores", false, error.to_string()),
-    }
-    for (name, answer) in context.home.authorities()?.iter().map(|record| (record.name.clone(), record.reachable())) {
-        match answer {
-            Ok(()) => find("authority", true, name),
-            Err(error) => find("authority", false, format!("{name}: {error}")),
+    let findings = examine(&context.home, &context.extra, &context.clock);
+    let mut lines = Vec::new();
+    for finding in &findings {
+        let state = match finding.health {
+            Health::Good => "doctor-good",
+            Health::Notice => "doctor-notice",
+            Health::Bad => "doctor-bad",
+        };
+        let what = texts.get(&format!("doctor-{}", finding.check), &[]);
+        lines.push(format!("{:<9} {what}: {}", texts.get(state, &[]), finding.detail));
+        if let Some(advice) = &finding.advice {
+            lines.push(format!("          [{advice}] {}", texts.get(&format!("error-{advice}"), &[])));
         }
     }
-    for journey in JourneyView::all(&context.home, &context.clock)? {
-        find("journey", true, format!("{} {}", journey.id, if journey.finished { "finished" } else { "open" }));
-    }
-    let all_good = findings.iter().all(|finding| finding["good"] == true);
-    let text: Vec<String> = findings
-        .iter()
-        .map(|finding| {
-            let state = texts.get(if finding["good"] == true { "doctor-good" } else { "doctor-bad" }, &[]);
-            let what = texts.get(&format!("doctor-{}", finding["check"].as_str().unwrap_or_default()), &[]);
-            format!("{state:<8} {what}: {}", finding["detail"].as_str().unwrap_or_default())
-        })
-        .collect();
-    context.output.data(&text.join("\n"), &findings);
-    Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    context.output.data(&lines.join("\n"), &findings);
+    let is_bad = findings.iter().any(|finding| finding.health == Health::Bad);
+    Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -94,12 +94,8 @@ pub fn login(http: &HttpClient, address: &str) -> Result<LoginOutcome, ClientErr
     })
 }
 
-/// Takes a certificate out of the account that `http` logs in to.
-///
-/// # Errors
-///
-/// `identity-refused` in the identity space's own words.
-pub(crate) fn unbind(http: &HttpClient, address: &str, old: &Certificate) -> Result<(), ClientError> {
+/// Serial and issuer of a certificate as the account's forms want them.
+fn form(certificate: &Certificate) -> Vec<u8> {
     let escape = |text: &str| -> String {
         text.bytes()
             .map(|byte| match byte {
@@ -108,15 +104,37 @@ pub(crate) fn unbind(http: &HttpClient, address: &str, old: &Certificate) -> Res
             })
             .collect()
     };
-    let body = format!("serial=0x{}&issuer={}", old.serial().hexadecimal(), escape(&old.issuer().common_name()));
-    let response =
-        http.post(&format!("{address}/binding/remove"), "application/x-www-form-urlencoded", body.into_bytes())?;
+    let issuer = escape(&certificate.issuer().common_name());
+    format!("serial=0x{}&issuer={issuer}", certificate.serial().hexadecimal()).into_bytes()
+}
+
+/// Sends a form about a certificate; `settled` is the refusal that says it is so already.
+fn send(http: &HttpClient, address: &str, certificate: &Certificate, settled: &str) -> Result<(), ClientError> {
+    let response = http.post(address, "application/x-www-form-urlencoded", form(certificate))?;
     let status = response.status;
     let text = String::from_utf8_lossy(&response.body).into_owned();
     match status {
         200..=299 => Ok(()),
-        // It went before: a crash came between the deed and the note about it.
-        403 if text.starts_with("not-bound") => Ok(()),
+        // It was done before: a crash came between the deed and the note about it.
+        403 if text.starts_with(settled) => Ok(()),
         _ => Err(ClientError::new("identity-refused", text.trim())),
     }
+}
+
+/// Adds a certificate to the account that `http` logs in to, by its serial number and issuer.
+///
+/// # Errors
+///
+/// `identity-refused` in the identity space's own words.
+pub(crate) fn bind(http: &HttpClient, address: &str, new: &Certificate) -> Result<(), ClientError> {
+    send(http, &format!("{address}/binding"), new, "bound-already")
+}
+
+/// Takes a certificate out of the account that `http` logs in to.
+///
+/// # Errors
+///
+/// `identity-refused` in the identity space's own words.
+pub(crate) fn unbind(http: &HttpClient, address: &str, old: &Certificate) -> Result<(), ClientError> {
+    send(http, &format!("{address}/binding/remove"), old, "not-bound")
 }

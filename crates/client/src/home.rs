@@ -98,18 +98,6 @@ impl AuthorityRecord {
             .collect()
     }
 
-    /// Asks whether it answers.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientError`] with what stands in the way.
-    pub fn reachable(&self) -> Result<(), ClientError> {
-        let http = obnova_remote::HttpClient::new(&self.tls_trust(), None)?;
-        let address = self.address.as_ref().unwrap_or(&self.cmp);
-        http.get(&format!("{address}/.well-known/obnova"))?;
-        Ok(())
-    }
-
     /// Whom its TLS connections trust.
     pub fn tls_trust(&self) -> TlsTrust {
         match &self.tls_sha256 {
@@ -181,6 +169,16 @@ impl Home {
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Tries whether something can be written and synced here.
+    ///
+    /// # Errors
+    ///
+    /// `file-error`.
+    pub fn is_writable(&self) -> Result<(), ClientError> {
+        let path = self.folder.join("locks").join("trial");
+        durable::replace(&path, &[0; 4096]).and_then(|()| durable::remove(&path)).map_err(ClientError::from)
     }
 
     /// Stores of `obnova.toml`: `[[store]]` with `module = PATH` (and `room = NUMBER`) or `file = PATH`.

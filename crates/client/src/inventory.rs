@@ -7,10 +7,10 @@ use obnova_keystore::{FileStore, SharedStore, StoreSigner, tokens};
 use obnova_lifecycle::port::{Clock, KeyStore, KeyStoreError, StoreInfo, StoreKind};
 use obnova_lifecycle::station::{ProofOfUse, challenge_message};
 use obnova_pki::{Certificate, Kind, Signer};
-use obnova_remote::{HttpClient, ObnovaAuthority};
+use obnova_remote::{HttpClient, ObnovaAuthority, TlsTrust};
 use serde::Serialize;
 
-use crate::account::{LoginOutcome, client, login};
+use crate::account::{LoginOutcome, bind, client, login};
 use crate::home::StoreSetting;
 use crate::journey::PinSource;
 use crate::preflight::{authority_of, issuers};
@@ -253,18 +253,46 @@ impl Inventory {
         pin: &dyn PinSource,
         clock: &dyn Clock,
     ) -> Result<LoginOutcome, ClientError> {
-        for record in home.authorities()? {
-            let Some(address) = &record.address else { continue };
-            let http = HttpClient::new(&record.tls_trust(), None)?;
-            let Some(directory) = (ObnovaAuthority { http: &http, address }).directory()? else { continue };
-            let others = issuers(Some(&directory));
-            if authority_of(std::slice::from_ref(&record), certificate, &others, clock).is_none() {
-                continue;
-            }
-            let identity = directory.identity.ok_or_else(|| ClientError::new("no-identity", address))?;
-            let signer = StoreSigner::new(self.unlocked(store, pin)?, certificate.public_key())?;
-            return login(&client(&record.tls_trust(), certificate, signer)?, &identity.login);
-        }
-        Err(ClientError::new("authority-unknown", certificate.issuer().common_name()))
+        let (trust, address) = account_of(home, certificate, clock)?;
+        let signer = StoreSigner::new(self.unlocked(store, pin)?, certificate.public_key())?;
+        login(&client(&trust, certificate, signer)?, &address)
     }
+
+    /// Adds a certificate to the account that another one opens, by its serial number and issuer: the way for
+    /// certificates that no journey of ours brought.
+    ///
+    /// # Errors
+    ///
+    /// `login-failed` when the other one does not open it; `identity-refused` in the account's own words.
+    pub fn introduce(
+        &self,
+        home: &Home,
+        new: &Certificate,
+        (store, opens): (&str, &Certificate),
+        pin: &dyn PinSource,
+        clock: &dyn Clock,
+    ) -> Result<(), ClientError> {
+        let (trust, address) = account_of(home, opens, clock)?;
+        let signer = StoreSigner::new(self.unlocked(store, pin)?, opens.public_key())?;
+        let http = client(&trust, opens, signer)?;
+        match login(&http, &address)? {
+            LoginOutcome::Opened { .. } => bind(&http, &address, new),
+            LoginOutcome::Explained(code) => Err(ClientError::new("login-failed", code)),
+        }
+    }
+}
+
+/// Where the account of a certificate's authority is, and whom to trust on the way.
+fn account_of(home: &Home, certificate: &Certificate, clock: &dyn Clock) -> Result<(TlsTrust, String), ClientError> {
+    for record in home.authorities()? {
+        let Some(address) = &record.address else { continue };
+        let http = HttpClient::new(&record.tls_trust(), None)?;
+        let Some(directory) = (ObnovaAuthority { http: &http, address }).directory()? else { continue };
+        let others = issuers(Some(&directory));
+        if authority_of(std::slice::from_ref(&record), certificate, &others, clock).is_some() {
+            let identity = directory.identity.ok_or_else(|| ClientError::new("no-identity", address))?;
+            return Ok((record.tls_trust(), identity.login));
+        }
+    }
+    Err(ClientError::new("authority-unknown", certificate.issuer().common_name()))
 }

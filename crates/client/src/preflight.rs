@@ -13,7 +13,7 @@ use obnova_lifecycle::port::{Clock, StoreInfo, StoreKind};
 use obnova_lifecycle::successor::Successor;
 use obnova_pki::chain::Chain;
 use obnova_pki::{Certificate, KeyKind, Kind, cms};
-use obnova_remote::{HttpClient, ObnovaAuthority};
+use obnova_remote::{HttpClient, ObnovaAuthority, RemoteError};
 use serde::Serialize;
 
 use crate::account::{LoginOutcome, client, login};
@@ -155,7 +155,13 @@ fn ask_verdict(
     let document = serde_json::to_vec(&question).map_err(|error| ClientError::new("file-error", error))?;
     let signer = StoreSigner::new(store.clone(), certificate.public_key())?;
     let signed = cms::sign(&document, &[(&signer, certificate)], &[], clock.now(), &Primitives)?;
-    Ok(authority.verdict(directory, signed)?.verdict)
+    match authority.verdict(directory, signed) {
+        Ok(answer) => Ok(answer.verdict),
+        Err(RemoteError::Status { text, .. }) if text.starts_with("clock-wrong") => {
+            Err(ClientError::new("clock-wrong", text))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The newest certificate of a kind in one store.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -15,7 +16,7 @@ use obnova_texts::{Language, Texts};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::account::{AccountView, Identity, IdentityError};
+use crate::account::{AccountView, BindingView, Identity, IdentityError};
 use crate::login::Visitor;
 
 type Role = State<Arc<Identity>>;
@@ -47,44 +48,76 @@ fn wants_html(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("text/html"))
 }
 
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
+/// A certificate as the page shows it.
+struct Shown {
+    name: String,
+    issuer: String,
+    decimal: String,
+    hexadecimal: String,
 }
 
-fn page(texts: Texts, title: &str, body: &str) -> Response {
+impl Shown {
+    fn new(certificate: &Certificate) -> Self {
+        Self {
+            name: certificate.subject().common_name(),
+            issuer: certificate.issuer().common_name(),
+            decimal: certificate.serial().decimal(),
+            hexadecimal: certificate.serial().hexadecimal(),
+        }
+    }
+}
+
+/// What a page says.
+enum Content {
+    /// One message, about a certificate or about none.
+    Message { text: String, certificate: Option<Shown> },
+    /// An account, and the certificate that opened it.
+    Account { account: AccountView, current: Shown },
+}
+
+/// The one page of this role; the template escapes whatever comes from outside.
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page {
+    texts: Texts,
+    tag: &'static str,
+    other: &'static str,
+    other_name: &'static str,
+    title: String,
+    content: Content,
+}
+
+impl Page {
+    fn word(&self, key: &str) -> String {
+        self.texts.get(key, &[])
+    }
+
+    fn added(&self, binding: &BindingView) -> String {
+        self.word(&format!("added-{}", binding.added_how))
+    }
+
+    fn state(&self, binding: &BindingView, current: &Shown) -> String {
+        self.word(match (binding.hexadecimal == current.hexadecimal, binding.last_login) {
+            (true, _) => "binding-current",
+            (false, Some(_)) => "binding-proven",
+            (false, None) => "binding-never-used",
+        })
+    }
+}
+
+fn page(texts: Texts, title: String, content: Content) -> Response {
     let (tag, other, other_name) = match texts.language() {
         Language::Czech => ("cs", "en", "English"),
         Language::English => ("en", "cs", "Čeština"),
     };
-    let html = format!(
-        "<!doctype html><html lang=\"{tag}\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title} – obnova</title><style>\
-         body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#262626;background:#fff}}\
-         h1{{font-size:1.8rem}}table{{border-collapse:collapse;width:100%}}th,td{{text-align:left;padding:.5rem;border-bottom:1px solid #767676}}\
-         input,button{{font:inherit;padding:.4rem .6rem;border:1px solid #595959;border-radius:4px}}button{{background:#2362a2;color:#fff;border-color:#2362a2}}\
-         .box{{border-left:6px solid #2362a2;background:#eef4fa;padding:.8rem 1rem}}td code{{white-space:nowrap}}p code{{overflow-wrap:anywhere}}label{{display:block;margin:.6rem 0 .2rem}}\
-         </style></head><body><nav><a href=\"/?lang={other}\" lang=\"{other}\">{other_name}</a></nav><main><h1>{title}</h1>{body}</main></body></html>",
-        title = escape(title),
-    );
-    (
-        [(
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
-        )],
-        Html(html),
-    )
-        .into_response()
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
+    match (Page { texts, tag, other, other_name, title, content }).render() {
+        Ok(html) => ([(header::CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
 fn failed(error: &IdentityError, headers: &HeaderMap) -> Response {
@@ -93,7 +126,7 @@ fn failed(error: &IdentityError, headers: &HeaderMap) -> Response {
         IdentityError::Refused(code) => {
             let text = texts.get(&format!("identity-{code}"), &[]);
             let mut response = if wants_html(headers) {
-                page(texts, &texts.get("identity-refused", &[]), &format!("<p class=\"box\">{}</p>", escape(&text)))
+                page(texts, texts.get("identity-refused", &[]), Content::Message { text, certificate: None })
             } else {
                 format!("{code}: {text}\n").into_response()
             };
@@ -105,17 +138,6 @@ fn failed(error: &IdentityError, headers: &HeaderMap) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable\n").into_response()
         }
     }
-}
-
-fn certificate_lines(texts: Texts, certificate: &Certificate) -> String {
-    format!(
-        "<p>{}<br><code>{}</code><br>{} <code>{}</code> (0x<code>{}</code>)</p>",
-        escape(&certificate.subject().common_name()),
-        escape(&certificate.issuer().to_string()),
-        escape(&texts.get("serial-number", &[])),
-        certificate.serial().decimal(),
-        certificate.serial().hexadecimal(),
-    )
 }
 
 async fn account(
@@ -140,59 +162,24 @@ async fn account(
             Visitor::Nobody => (StatusCode::UNAUTHORIZED, Json(json!({ "login": "no-certificate" }))).into_response(),
         };
     }
-    match visitor {
-        Visitor::Known(certificate, account) => account_page(texts, &certificate, &account),
-        Visitor::Explained(certificate, code) => {
-            let text = texts.get(&format!("login-{code}"), &[]);
-            let body = format!("<p class=\"box\">{}</p>{}", escape(&text), certificate_lines(texts, &certificate));
-            page(texts, &texts.get("login-failed", &[]), &body)
-        }
-        Visitor::Nobody => {
-            let text = texts.get("login-no-certificate", &[]);
-            page(texts, &texts.get("login-failed", &[]), &format!("<p class=\"box\">{}</p>", escape(&text)))
-        }
-    }
-}
-
-fn account_page(texts: Texts, current: &Certificate, account: &AccountView) -> Response {
-    let word = |key: &str| escape(&texts.get(key, &[]));
-    let mut rows = String::new();
-    for binding in &account.bindings {
-        let is_current = binding.hexadecimal == current.serial().hexadecimal();
-        let state = match (is_current, binding.last_login) {
-            (true, _) => word("binding-current"),
-            (false, Some(_)) => word("binding-proven"),
-            (false, None) => word("binding-never-used"),
-        };
-        rows.push_str(&format!(
-            "<tr><td>{}</td><td><code>{}</code><br>0x<code>{}</code></td><td>{}</td><td>{state}</td></tr>",
-            escape(&binding.issuer),
-            binding.decimal,
-            escape(&binding.hexadecimal),
-            word(&format!("added-{}", binding.added_how)),
-        ));
-    }
-    let body = format!(
-        "<p class=\"box\">{} <strong>{}</strong>, {}</p><h2>{}</h2>\
-         <table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th></tr></thead>\
-         <tbody>{rows}</tbody></table><h2>{}</h2><form method=\"post\" action=\"/binding\">\
-         <label for=\"serial\">{}</label><input id=\"serial\" name=\"serial\" required autocomplete=\"off\">\
-         <label for=\"issuer\">{}</label><input id=\"issuer\" name=\"issuer\" required value=\"{}\"> <button>{}</button></form>",
-        word("logged-in-as"),
-        escape(&account.name),
-        escape(&account.organisation),
-        word("account-certificates"),
-        word("issuer"),
-        word("serial-number"),
-        word("added"),
-        word("state"),
-        word("add-successor"),
-        word("serial-number"),
-        word("issuer"),
-        escape(&current.issuer().common_name()),
-        word("add"),
-    );
-    page(texts, &texts.get("account-of", &[("login", &account.login)]), &body)
+    let (title, content) = match visitor {
+        Visitor::Known(certificate, account) => (
+            texts.get("account-of", &[("login", &account.login)]),
+            Content::Account { account, current: Shown::new(&certificate) },
+        ),
+        Visitor::Explained(certificate, code) => (
+            texts.get("login-failed", &[]),
+            Content::Message {
+                text: texts.get(&format!("login-{code}"), &[]),
+                certificate: Some(Shown::new(&certificate)),
+            },
+        ),
+        Visitor::Nobody => (
+            texts.get("login-failed", &[]),
+            Content::Message { text: texts.get("login-no-certificate", &[]), certificate: None },
+        ),
+    };
+    page(texts, title, content)
 }
 
 /// The person behind a request that changes something. A page of somebody else's making could send a form

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::Request;
@@ -88,6 +88,7 @@ pub struct Response {
     pub status: u16,
     /// Body.
     pub body: Vec<u8>,
+    date: Option<SystemTime>,
 }
 
 impl Response {
@@ -146,6 +147,7 @@ struct Inner {
     runtime: Option<tokio::runtime::Runtime>,
     open: HashMap<String, Sender>,
     requests: u64,
+    date: Option<SystemTime>,
 }
 
 /// A client that keeps one connection open for each machine it speaks to.
@@ -167,13 +169,18 @@ impl HttpClient {
             .map_err(|error| RemoteError::Unreachable(error.to_string()))?;
         Ok(Self {
             config: config(trust, key)?,
-            inner: Mutex::new(Inner { runtime: Some(runtime), open: HashMap::new(), requests: 0 }),
+            inner: Mutex::new(Inner { runtime: Some(runtime), open: HashMap::new(), requests: 0, date: None }),
         })
     }
 
     /// Requests sent so far, for measuring.
     pub fn requests(&self) -> u64 {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).requests
+    }
+
+    /// The other machine's clock when it last answered, as it says (RFC 9110 section 6.6.1); whole seconds.
+    pub fn date(&self) -> Option<SystemTime> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).date
     }
 
     /// GET.
@@ -197,15 +204,17 @@ impl HttpClient {
     fn send(&self, method: &str, address: &str, kind: Option<&str>, body: Vec<u8>) -> Result<Response, RemoteError> {
         let url = Url::parse(address)?;
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let Inner { runtime, open, requests } = &mut *inner;
+        let Inner { runtime, open, requests, date } = &mut *inner;
         *requests += 1;
         let runtime = runtime.as_ref().ok_or_else(|| RemoteError::Unreachable("the client is closing".to_owned()))?;
-        runtime.block_on(async {
+        let response = runtime.block_on(async {
             let work = self.exchange(open, &url, method, kind, Bytes::from(body));
             tokio::time::timeout(PATIENCE, work)
                 .await
                 .unwrap_or_else(|_| Err(RemoteError::Unreachable(format!("{} did not answer in time", url.origin()))))
-        })
+        })?;
+        *date = response.date.or(*date);
+        Ok(response)
     }
 
     async fn exchange(
@@ -287,11 +296,13 @@ async fn talk(
     let request = request.body(Full::new(body)).map_err(|error| RemoteError::Address(error.to_string()))?;
     let response = sender.send_request(request).await.map_err(lost)?;
     let status = response.status().as_u16();
+    let date = response.headers().get("date").and_then(|value| value.to_str().ok());
+    let date = date.and_then(|text| jiff::fmt::rfc2822::parse(text).ok()).map(|at| at.timestamp().into());
     let body = Limited::new(response.into_body(), MAX_ANSWER)
         .collect()
         .await
         .map_err(|error| RemoteError::Malformed(error.to_string()))?
         .to_bytes()
         .to_vec();
-    Ok(Response { status, body })
+    Ok(Response { status, body, date })
 }

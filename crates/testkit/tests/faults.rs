@@ -228,9 +228,11 @@ fn bad_bytes_are_refused() {
 #[test]
 fn a_clock_that_is_wrong_by_a_day_loses_nothing() {
     let (world, _folder) = world(Store::File, Engine::Sqlite);
-    let output = world.client_command(&["renew", "--all", "--demo-days-back", "1"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(told(&output).contains("clock-wrong"), "{}", told(&output));
+    refused(&world, &["renew", "--all", "--demo-days-back", "1"], "clock-wrong");
+    // The doctor sees it as well, and says by how much.
+    let output = world.obnova(&["doctor", "--demo-days-back", "1", "--lang", "en"]).unwrap();
+    let seen = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(seen.contains("BAD") && seen.contains("[clock-wrong]"), "{seen}");
     assert!(world.obnova(&["renew", "--all"]).unwrap().status.success());
 }
 
@@ -355,6 +357,21 @@ fn the_server_killed_at_its_syncs_loses_nothing() {
             break;
         }
     }
+}
+
+#[test]
+fn a_successor_is_introduced_to_the_account_by_its_number() {
+    let (world, _folder) = world(Store::File, Engine::Sqlite);
+    let old = world.serial_of("commercial").unwrap();
+    // A second commercial certificate, which no journey tells the account about.
+    world.enroll("commercial", "p256").unwrap();
+    let new = world.serial_of("commercial").unwrap();
+    assert_ne!(old, new);
+    refused(&world, &["register", &new], "login-failed");
+    let output = world.obnova(&["register", &new, "--with", &old]).unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    let account = world.ask(&["register", &new]).unwrap();
+    assert_eq!(account["bound"].as_array().unwrap().len(), 2, "{account}");
 }
 
 #[test]
