@@ -7,13 +7,15 @@ use std::time::Instant;
 use crate::{Outcome, check, run as program};
 
 /// Debian packages that the tests use, with the program or file that shows that each is there.
-const PACKAGES: [(&str, &str); 7] = [
+const PACKAGES: [(&str, &str); 9] = [
     ("softhsm2", "/usr/bin/softhsm2-util"),
     ("opensc", "/usr/bin/pkcs11-tool"),
     ("postgresql", "/usr/lib/postgresql"),
     ("openssl", "/usr/bin/openssl"),
     ("curl", "/usr/bin/curl"),
     ("strace", "/usr/bin/strace"),
+    ("chromium", "/usr/bin/chromium"),
+    ("libnss3-tools", "/usr/bin/certutil"),
     ("python3-venv", "/usr/lib/python3/dist-packages/../../python3.11/ensurepip"),
 ];
 
@@ -68,7 +70,41 @@ fn install(yes: bool) -> Outcome {
         program("/usr/bin/python3", &["-m", "venv", VENV]).or_else(|_| program("python3", &["-m", "venv", VENV]))?;
         program(&format!("{VENV}/bin/pip"), &["install", "--quiet", "pkilint==0.13.3"])?;
     }
-    Ok(())
+    newer_openssl()
+}
+
+/// An OpenSSL of 3.2 or newer, whose mock server can answer a key update with another certificate than the old
+/// one: this machine's own, or that of Debian 13 in a folder of its own, run by its own loader.
+fn newer_openssl() -> Outcome {
+    let tool = crate::root().join(VENV).join("bin/openssl-new");
+    if tool.exists() {
+        return Ok(());
+    }
+    let help = Command::new("openssl").args(["cmp", "-help"]).output().map_err(|error| error.to_string())?;
+    let is_new = [help.stdout, help.stderr].iter().any(|told| String::from_utf8_lossy(told).contains("-ref_cert"));
+    let script = if is_new {
+        "#!/bin/sh\nexec openssl \"$@\"\n".to_owned()
+    } else {
+        println!("Fetching OpenSSL of Debian 13 into {VENV}");
+        let fetch = r#"set -e; mkdir -p lists/partial cache/archives/partial root debs
+printf 'Types: deb\nURIs: http://deb.debian.org/debian\nSuites: trixie\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' > trixie.sources
+O="-qq -o Dir::Etc::sourcelist=$PWD/trixie.sources -o Dir::Etc::sourceparts=/nonexistent -o Dir::State::lists=$PWD/lists -o Dir::Cache=$PWD/cache -o Dir::State::status=/dev/null -o APT::Sandbox::User=root"
+apt-get $O update; cd debs; apt-get $O download openssl libssl3t64 libc6 libzstd1 zlib1g; cd ..
+for deb in debs/*.deb; do dpkg -x "$deb" root; done; rm -rf lists cache debs"#;
+        let folder = crate::root().join(VENV).join("debian13");
+        std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+        let status = Command::new("sh").args(["-c", fetch]).current_dir(&folder).status();
+        if !status.is_ok_and(|status| status.success()) {
+            return Err("OpenSSL of Debian 13 could not be fetched".to_owned());
+        }
+        let folder = folder.join("root/usr");
+        format!(
+            "#!/bin/sh\nL=$(echo {0}/lib/*-linux-gnu)\nexec $L/ld-linux-*.so.* --library-path $L {0}/bin/openssl \"$@\"\n",
+            folder.display()
+        )
+    };
+    std::fs::write(&tool, script).map_err(|error| error.to_string())?;
+    program("chmod", &["755", &tool.display().to_string()])
 }
 
 fn stage(name: &str, work: impl FnOnce() -> Outcome) -> Outcome {
@@ -103,7 +139,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     if quick {
         return Ok(());
     }
-    stage("peers", || program("cargo", &["test", "--package", "obnova-testkit", "--", "peers::"]))?;
+    stage("peers", || program("cargo", &["test", "--package", "obnova-testkit", "--", "peers::", "foreign::"]))?;
     stage("slow", || {
         program(
             "cargo",

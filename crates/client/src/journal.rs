@@ -102,6 +102,9 @@ pub enum Evidence {
         item: usize,
         /// senderNonce of its answer.
         nonce: Octets,
+        /// certReqId to ask with.
+        #[serde(default)]
+        id: i64,
     },
     /// The certificate came.
     Issued {

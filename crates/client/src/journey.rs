@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use obnova_crypto::{Primitives, Secret, SharedSecret};
 use obnova_keystore::{FileStore, SharedStore, StoreSigner};
@@ -25,6 +26,9 @@ use crate::journal::{Evidence, ItemPlan, Journal};
 use crate::known::{Came, Known, fold, is_finished, is_removed, plan_of};
 use crate::preflight::{check_middleware, issuers};
 use crate::{ClientError, Home, Preflight};
+
+/// How long one run goes on asking an authority that answers nothing but signed polls.
+const POLLED: Duration = Duration::from_secs(10);
 
 /// Where PINs and passwords come from; asked once for each store and run.
 pub trait PinSource {
@@ -650,8 +654,8 @@ impl<'a> Journey<'a> {
                 })?;
                 Ok(None)
             }
-            Outcome::Waiting { check_after, reason, nonce } => {
-                self.journal.append(Evidence::Waits { item, nonce: Octets(nonce) })?;
+            Outcome::Waiting { check_after, reason, nonce, id } => {
+                self.journal.append(Evidence::Waits { item, nonce: Octets(nonce), id })?;
                 Ok(Some(Collected::Waiting { check_after, reason }))
             }
             Outcome::Refused(why) => Ok(Some(Collected::Refused(self.refuse(item, why)?))),
@@ -679,22 +683,27 @@ impl<'a> Journey<'a> {
     }
 
     fn collect(&mut self, item: usize, submitted: Submitted) -> Result<Collected, ClientError> {
-        let known = self.known(item);
-        if known.came.is_none() {
+        let begun = Instant::now();
+        while self.known(item).came.is_none() {
+            let known = self.known(item);
             let anchors = self.authority.anchor_certificates()?;
             let now = self.clock.now();
             let recipient = self.predecessor(item)?.map_or_else(Name::empty, |old| old.issuer().clone());
+            let waits = (known.waits.0, known.waits.1.as_deref());
             let outcome = self.with_credential(item, |credential| {
-                Ok(self.service(&anchors).poll(
-                    &submitted.receipt,
-                    known.nonce.as_deref(),
-                    &recipient,
-                    credential,
-                    now,
-                )?)
+                Ok(self.service(&anchors).poll(&submitted.receipt, waits, &recipient, credential, now)?)
             })?;
-            if let Some(other) = self.note_outcome(item, outcome)? {
-                return Ok(other);
+            match self.note_outcome(item, outcome)? {
+                // Where nothing but signed polls tells how it stands, a short wait is waited out: some authorities
+                // know a transaction only as long as its connection.
+                Some(Collected::Waiting { check_after, .. })
+                    if self.authority.address.is_none()
+                        && begun.elapsed() + Duration::from_secs(check_after) < POLLED =>
+                {
+                    std::thread::sleep(Duration::from_secs(check_after));
+                }
+                Some(other) => return Ok(other),
+                None => {}
             }
         }
         let came = self.known(item).came.ok_or_else(|| ClientError::new("journal-error", "issued"))?;

@@ -28,7 +28,8 @@ pub(crate) struct Known {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) request: Option<(Vec<u8>, Vec<u8>)>,
     pub(crate) submitted: bool,
-    pub(crate) nonce: Option<Vec<u8>>,
+    /// certReqId and nonce to ask again with.
+    pub(crate) waits: (i64, Option<Vec<u8>>),
     pub(crate) came: Option<Came>,
     pub(crate) confirmation: Option<Vec<u8>>,
     pub(crate) confirmed: bool,
@@ -72,7 +73,7 @@ pub(crate) fn fold(evidence: &[Evidence], count: usize) -> Vec<Known> {
                 known.request = Some((message.0.clone(), transaction.0.clone()));
             }
             Evidence::Submitted { .. } => known.submitted = true,
-            Evidence::Waits { nonce, .. } => known.nonce = Some(nonce.0.clone()),
+            Evidence::Waits { nonce, id, .. } => known.waits = (*id, Some(nonce.0.clone())),
             Evidence::Issued { certificate, others, anchors, confirmed, id, nonce, .. } => {
                 known.came = Some(Came {
                     certificate: certificate.0.clone(),

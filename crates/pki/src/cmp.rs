@@ -566,7 +566,24 @@ struct RawStatusInfo {
     failure: Option<BitString>,
 }
 
+/// PKIFreeText as it may be shown: 16 lines of 1 000 characters at most, nothing that controls a terminal.
+fn free_text(text: Option<&[Any]>) -> Vec<String> {
+    let line =
+        |any: &Any| String::from_utf8_lossy(any.value()).chars().filter(|c| !c.is_control()).take(1_000).collect();
+    text.unwrap_or_default().iter().take(16).map(line).collect()
+}
+
 impl StatusInfo {
+    /// What it says in words; where there are none, the numbers of the bits of PKIFailureInfo (RFC 9810 section
+    /// 5.2.3).
+    pub fn words(&self) -> String {
+        if !self.text.is_empty() {
+            return self.text.join("; ");
+        }
+        let bits: Vec<String> = self.failures.iter().map(u8::to_string).collect();
+        format!("PKIStatus {}, PKIFailureInfo {}", self.status, bits.join(" "))
+    }
+
     /// Granted as asked.
     pub fn accepted() -> Self {
         Self { status: Status::Accepted as u8, text: Vec::new(), failures: Vec::new() }
@@ -606,15 +623,7 @@ impl StatusInfo {
     fn from_raw(raw: &RawStatusInfo) -> Self {
         Self {
             status: raw.status,
-            text: raw
-                .text
-                .iter()
-                .flatten()
-                .take(16)
-                .map(|any| {
-                    String::from_utf8_lossy(any.value()).chars().filter(|c| !c.is_control()).take(1_000).collect()
-                })
-                .collect(),
+            text: free_text(raw.text.as_deref()),
             failures: raw
                 .failure
                 .iter()
@@ -838,7 +847,10 @@ pub fn error_content(status: &StatusInfo) -> Result<Vec<u8>, FormatError> {
 /// [`FormatError`] when it is malformed.
 pub fn read_error(bytes: &[u8]) -> Result<StatusInfo, FormatError> {
     let raw: RawError = decode("errorMsgContent", bytes)?;
-    Ok(StatusInfo::from_raw(&raw.status))
+    let mut status = StatusInfo::from_raw(&raw.status);
+    // Some authorities say the reason only here.
+    status.text.extend(free_text(raw.details.as_deref()));
+    Ok(status)
 }
 
 #[derive(Clone, Debug, Sequence)]
@@ -886,12 +898,12 @@ pub fn poll_response_content(id: i64, check_after: u32, reason: &str) -> Result<
     encode("pollRepContent", &vec![one])
 }
 
-/// Reads a pollRep: after how many seconds to ask again (at most a day), and why.
+/// Reads a pollRep: certReqId, after how many seconds to ask again (at most a day), and why.
 ///
 /// # Errors
 ///
 /// [`FormatError`] when it is malformed or speaks of more than one request.
-pub fn read_poll_response(bytes: &[u8]) -> Result<(u64, Option<String>), FormatError> {
+pub fn read_poll_response(bytes: &[u8]) -> Result<(i64, u64, Option<String>), FormatError> {
     let all: Vec<PollRep> = decode("pollRepContent", bytes)?;
     let [one] = all.as_slice() else {
         return Err(FormatError::new("pollRepContent", "exactly one request is expected"));
@@ -903,7 +915,7 @@ pub fn read_poll_response(bytes: &[u8]) -> Result<(u64, Option<String>), FormatE
         .flatten()
         .next()
         .map(|any| String::from_utf8_lossy(any.value()).chars().filter(|c| !c.is_control()).take(1_000).collect());
-    Ok((seconds, reason))
+    Ok((read_int("certReqId", &one.id)?, seconds, reason))
 }
 
 /// Content of a pkiconf.

@@ -1,6 +1,6 @@
 //! CMP as a client (RFC 9483): requests that can be sent again byte for byte, polling, confirmation.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use obnova_crypto::{Primitives, SharedSecret};
 use obnova_pki::chain::Chain;
@@ -12,6 +12,9 @@ use obnova_pki::crmf::{self, CertificateId};
 use obnova_pki::{Certificate, Name, SignError, Signer, oid};
 
 use crate::{HttpClient, RemoteError};
+
+/// How often an authority that puts off its answer to a confirmation is asked again in one go.
+const CONFIRM_POLLS: usize = 12;
 
 /// Who speaks: the holder of a certificate, or of an invitation.
 pub enum Credential<'a> {
@@ -56,6 +59,8 @@ pub enum Outcome {
         reason: Option<String>,
         /// senderNonce of the answer; the next question gives it back.
         nonce: Vec<u8>,
+        /// certReqId to ask with: -1 where the authority put off the whole answer (RFC 9483 section 4.4).
+        id: i64,
     },
     /// Refused, in the authority's words.
     Refused(String),
@@ -187,7 +192,7 @@ impl CmpService<'_> {
             }
             _ => {
                 let words = match answer.body.kind {
-                    BodyKind::Error => cmp::read_error(&answer.body.content).map(|status| status.text.join("; ")).ok(),
+                    BodyKind::Error => cmp::read_error(&answer.body.content).map(|status| status.words()).ok(),
                     _ => None,
                 };
                 return Err(match words {
@@ -216,8 +221,8 @@ impl CmpService<'_> {
         outcome(&answer, credential)
     }
 
-    /// Asks about a request that waits (certReqId 0); `nonce` is the senderNonce of the last answer
-    /// (RFC 9483 section 3.1).
+    /// Asks about a message that waits; `waiting` is certReqId and senderNonce of the last answer
+    /// (RFC 9483 sections 3.1 and 4.4).
     ///
     /// # Errors
     ///
@@ -225,18 +230,29 @@ impl CmpService<'_> {
     pub fn poll(
         &self,
         transaction_id: &[u8],
-        nonce: Option<&[u8]>,
+        waiting: (i64, Option<&[u8]>),
         recipient: &Name,
         credential: &Credential<'_>,
         at: SystemTime,
     ) -> Result<Outcome, RemoteError> {
-        let content = cmp::poll_request_content(0).map_err(|error| RemoteError::Malformed(error.to_string()))?;
+        let answer = self.ask_again(transaction_id, waiting, recipient, credential, at)?;
+        outcome(&answer, credential)
+    }
+
+    fn ask_again(
+        &self,
+        transaction_id: &[u8],
+        (id, nonce): (i64, Option<&[u8]>),
+        recipient: &Name,
+        credential: &Credential<'_>,
+        at: SystemTime,
+    ) -> Result<Message, RemoteError> {
+        let content = cmp::poll_request_content(id).map_err(|error| RemoteError::Malformed(error.to_string()))?;
         let mut header = header(credential, recipient.clone(), transaction_id.to_vec(), at);
         header.recipient_nonce = nonce.map(<[u8]>::to_vec);
         let body = Body { kind: BodyKind::PollRequest, content };
         let message = protect(&header, &body, credential).map_err(|error| RemoteError::Malformed(error.to_string()))?;
-        let answer = self.exchange(&message, credential, at)?;
-        outcome(&answer, credential)
+        self.exchange(&message, credential, at)
     }
 
     /// Signs the confirmation of a certificate, or its refusal with words; to be journaled, then sent.
@@ -264,21 +280,40 @@ impl CmpService<'_> {
         protect(&header, &Body { kind: BodyKind::CertificateConfirm, content }, credential)
     }
 
-    /// Sends a confirmation; the same bytes may be sent again.
+    /// Sends a confirmation; the same bytes may be sent again. An authority that puts its answer off is asked
+    /// again for up to a minute.
     ///
     /// # Errors
     ///
-    /// [`RemoteError`].
+    /// [`RemoteError`]; [`RemoteError::Busy`] when it is still putting it off.
     pub fn confirm(&self, message: &[u8], credential: &Credential<'_>, at: SystemTime) -> Result<(), RemoteError> {
-        let answer = self.exchange(message, credential, at)?;
-        match answer.body.kind {
-            BodyKind::Confirmation => Ok(()),
-            // The answer to the first confirmation was lost: it is confirmed.
-            BodyKind::Error if is_confirmed(&answer) => Ok(()),
-            BodyKind::Error => Err(refused(&answer)),
-            _ => Err(RemoteError::Malformed("pkiconf was expected".to_owned())),
+        let mut answer = self.exchange(message, credential, at)?;
+        for _ in 0..CONFIRM_POLLS {
+            let wait = match answer.body.kind {
+                BodyKind::Confirmation => return Ok(()),
+                BodyKind::PollResponse => read_poll(&answer)?.1,
+                BodyKind::Error if is_waiting(&answer) => 0,
+                // The answer to the first confirmation was lost: it is confirmed.
+                BodyKind::Error if is_confirmed(&answer) => return Ok(()),
+                BodyKind::Error => return Err(refused(&answer)),
+                _ => return Err(RemoteError::Malformed("pkiconf was expected".to_owned())),
+            };
+            std::thread::sleep(Duration::from_secs(wait.min(5)));
+            let (transaction, nonce) = (answer.header.transaction_id.clone(), answer.header.sender_nonce.clone());
+            let recipient = answer.header.sender.clone();
+            answer = self.ask_again(&transaction, (-1, Some(&nonce)), &recipient, credential, at)?;
         }
+        Err(RemoteError::Busy("the answer to the confirmation is put off".to_owned()))
     }
+}
+
+fn read_poll(answer: &Message) -> Result<(i64, u64, Option<String>), RemoteError> {
+    cmp::read_poll_response(&answer.body.content).map_err(|error| RemoteError::Malformed(error.to_string()))
+}
+
+/// Whether an error message says only that the answer comes later (RFC 9483 section 4.4).
+fn is_waiting(answer: &Message) -> bool {
+    cmp::read_error(&answer.body.content).is_ok_and(|status| status.status == cmp::Status::Waiting as u8)
 }
 
 fn is_confirmed(answer: &Message) -> bool {
@@ -288,7 +323,7 @@ fn is_confirmed(answer: &Message) -> bool {
 
 fn refused(answer: &Message) -> RemoteError {
     match cmp::read_error(&answer.body.content) {
-        Ok(status) => RemoteError::Refused(status.text.join("; ")),
+        Ok(status) => RemoteError::Refused(status.words()),
         Err(error) => RemoteError::Malformed(error.to_string()),
     }
 }
@@ -314,16 +349,22 @@ fn outcome(answer: &Message, credential: &Credential<'_>) -> Result<Outcome, Rem
                     check_after: 1,
                     reason: response.status.text.first().cloned(),
                     nonce: answer.header.sender_nonce.clone(),
+                    id: response.id,
                 }),
-                _ => Ok(Outcome::Refused(response.status.text.join("; "))),
+                _ => Ok(Outcome::Refused(response.status.words())),
             }
         }
         BodyKind::PollResponse => {
-            let (check_after, reason) = cmp::read_poll_response(&answer.body.content).map_err(malformed)?;
-            Ok(Outcome::Waiting { check_after, reason, nonce: answer.header.sender_nonce.clone() })
+            let (id, check_after, reason) = cmp::read_poll_response(&answer.body.content).map_err(malformed)?;
+            Ok(Outcome::Waiting { check_after, reason, nonce: answer.header.sender_nonce.clone(), id })
         }
         BodyKind::Error => {
             let status = cmp::read_error(&answer.body.content).map_err(malformed)?;
+            if status.status == cmp::Status::Waiting as u8 {
+                let reason = status.text.first().cloned();
+                let nonce = answer.header.sender_nonce.clone();
+                return Ok(Outcome::Waiting { check_after: 1, reason, nonce, id: -1 });
+            }
             let passing = [
                 cmp::Failure::SystemFailure,
                 cmp::Failure::SystemUnavailable,
@@ -332,9 +373,9 @@ fn outcome(answer: &Message, credential: &Credential<'_>) -> Result<Outcome, Rem
             ];
             // What can be otherwise in a moment is no refusal: the same bytes are sent again later.
             if passing.iter().any(|failure| status.failures.contains(&(*failure as u8))) {
-                return Err(RemoteError::Busy(status.text.join("; ")));
+                return Err(RemoteError::Busy(status.words()));
             }
-            Ok(Outcome::Refused(status.text.join("; ")))
+            Ok(Outcome::Refused(status.words()))
         }
         _ => Err(RemoteError::Malformed("the answer is not one to this request".to_owned())),
     }

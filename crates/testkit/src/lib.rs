@@ -6,4 +6,4 @@ mod world;
 
 pub use mail::MailSink;
 pub use postgres::Postgres;
-pub use world::{Engine, Office, Store, World, WorldOptions, softhsm_module};
+pub use world::{Engine, Office, Store, World, WorldOptions, free_port, softhsm_module};

@@ -50,7 +50,7 @@ impl Postgres {
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777))?;
         let data = folder.path().join("data");
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = crate::free_port()?;
         let made = command(&bin.join("initdb"))
             .args(["-A", "trust", "-U", "obnova", "-E", "UTF8", "--no-sync", "-D"])
             .arg(&data)

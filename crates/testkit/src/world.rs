@@ -78,7 +78,11 @@ pub fn softhsm_module() -> Option<PathBuf> {
 }
 
 /// A free port below the range that outgoing connections are given from, so that it is still free after a restart.
-fn free_port() -> std::io::Result<u16> {
+///
+/// # Errors
+///
+/// When none of a hundred is free.
+pub fn free_port() -> std::io::Result<u16> {
     for _ in 0..100 {
         let port = 10_000 + u16::from_be_bytes(obnova_crypto::Primitives.octets()) % 20_000;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {

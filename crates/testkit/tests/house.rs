@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod faults;
+mod foreign;
 mod messages;
 mod peers;
 mod road;

@@ -1,7 +1,7 @@
 //! Foreign judges: programs that we did not write read what we write, and write what we read.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use obnova_crypto::{Pfx, Primitives, Secret};
 use obnova_pki::{Certificate, Signer, cms};
@@ -17,19 +17,19 @@ fn has(program: &str) -> bool {
     there
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 #[track_caller]
-fn ok(mut command: impl std::borrow::BorrowMut<Command>) -> String {
+pub(crate) fn ok(mut command: impl std::borrow::BorrowMut<Command>) -> String {
     let command = command.borrow_mut();
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", text(&output));
     text(&output)
 }
 
-fn openssl(folder: &Path) -> Command {
+pub(crate) fn openssl(folder: &Path) -> Command {
     let mut command = Command::new("openssl");
     command.current_dir(folder);
     command
@@ -205,99 +205,12 @@ fn openssl_renews_polls_and_is_refused() {
     assert!(!ask(&code).status.success(), "a locked invitation must stay locked");
 }
 
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-#[test]
-fn our_client_speaks_to_a_foreign_authority_and_refuses_a_certificate_for_another_key() {
-    // A whole foreign world by OpenSSL: root, an old certificate in a PKCS#12 file, and its mock CMP server, which
-    // answers a key update with the old certificate itself. For our new key that is a certificate for another
-    // key: it must not be installed, and the server must get a certConf that rejects it.
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"];
-    ok(openssl(folder)
-        .args(["req", "-x509", "-subj", "/CN=Foreign Root", "-keyout", "root.key", "-out", "root.pem"])
-        .args(new_key));
-    let issue = |name: &str| {
-        let subject = format!("/CN={name}");
-        ok(openssl(folder)
-            .args(["req", "-x509", "-CA", "root.pem", "-CAkey", "root.key", "-subj", &subject])
-            .args(["-addext", "basicConstraints=CA:FALSE", "-addext", "keyUsage=critical,digitalSignature"])
-            .args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.pem")])
-            .args(new_key));
-    };
-    issue("old");
-    issue("mock");
-    ok(openssl(folder).args([
-        "pkcs12",
-        "-export",
-        "-in",
-        "old.pem",
-        "-inkey",
-        "old.key",
-        "-out",
-        "old.p12",
-        "-passout",
-        "pass:123456",
-    ]));
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let log = std::fs::File::create(folder.join("mock.log")).unwrap();
-    let _server = Killed(
-        openssl(folder)
-            .args(["cmp", "-config", "", "-port", &port, "-srv_cert", "mock.pem", "-srv_key", "mock.key"])
-            .args(["-srv_trusted", "root.pem", "-rsp_cert", "old.pem"])
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap(),
-    );
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    let home = folder.join("home");
-    std::fs::create_dir_all(&home).unwrap();
-    std::fs::write(folder.join("pin"), "123456").unwrap();
-    let run = |arguments: &[&str]| {
-        Command::new(crate::stage::programs().join("obnova"))
-            .env("OBNOVA_HOME", &home)
-            .args(arguments)
-            .args(["--plain", "--pin-file"])
-            .arg(folder.join("pin"))
-            .arg("--file")
-            .arg(folder.join("old.p12"))
-            .output()
-            .unwrap()
-    };
-    let before = std::fs::read(folder.join("old.p12")).unwrap();
-    let (address, anchor) = (format!("http://127.0.0.1:{port}/"), folder.join("root.pem").display().to_string());
-    let mut output = run(&["renew", "commercial", "--cmp", &address, "--anchor", &anchor]);
-    for _ in 0..10 {
-        if output.status.code() != Some(3) {
-            break;
-        }
-        output = run(&["resume"]);
-    }
-    let told = text(&output);
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(
-        told.contains("certificate-other-key"),
-        "{told}\n{}",
-        std::fs::read_to_string(folder.join("mock.log")).unwrap()
-    );
-    assert_eq!(std::fs::read(folder.join("old.p12")).unwrap(), before, "the old certificate is untouched");
-}
-
-fn judge(tool: &str) -> Option<PathBuf> {
+pub(crate) fn judge(tool: &str) -> Option<PathBuf> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/judges/bin")).join(tool);
     if path.exists() {
         return Some(path);
     }
-    skip("pkilint");
+    skip(tool);
     None
 }
 
@@ -518,4 +431,84 @@ fn curl_logs_in_with_a_certificate() {
         .args(["-keyout", "stranger.key", "-out", "stranger.pem", "-subj", "/CN=Stranger", "-days", "30"]));
     assert!(ask("stranger", false).contains("\"login\":\"untrusted\""));
     assert!(ask("stranger", true).contains("autorita, která se zde nepřijímá"));
+}
+
+/// A browser profile of its own, with a certificate store of its own.
+struct Browser {
+    home: PathBuf,
+    policy: PathBuf,
+}
+
+impl Browser {
+    fn new(world: &World, name: &str) -> Self {
+        let home = world.path(name);
+        let store = home.join(".pki/nssdb");
+        std::fs::create_dir_all(&store).unwrap();
+        let database = format!("sql:{}", store.display());
+        ok(Command::new("certutil").args(["-N", "--empty-password", "-d", &database]));
+        ok(Command::new("certutil")
+            .args(["-A", "-n", "DEMO service root", "-t", "CT,,", "-d", &database, "-i"])
+            .arg(world.house_certificate("service")));
+        // Which certificate to show is asked in a window; a policy of the machine answers for it.
+        let policy =
+            PathBuf::from("/etc/chromium/policies/managed").join(format!("obnova-{}.json", std::process::id()));
+        std::fs::create_dir_all(policy.parent().unwrap()).unwrap();
+        let choice = serde_json::json!({ "pattern": "https://127.0.0.1", "filter": {} }).to_string();
+        std::fs::write(&policy, serde_json::json!({ "AutoSelectCertificateForUrls": [choice] }).to_string()).unwrap();
+        Self { home, policy }
+    }
+
+    fn import(&self, file: &Path, password: &str) {
+        let database = format!("sql:{}", self.home.join(".pki/nssdb").display());
+        ok(Command::new("pk12util").args(["-d", &database, "-W", password, "-i"]).arg(file));
+    }
+
+    fn page(&self, address: &str) -> String {
+        let output = Command::new("timeout")
+            .args(["60", "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"])
+            .args(["--disable-background-networking", "--disable-dev-shm-usage", "--dump-dom"])
+            .arg(format!("--user-data-dir={}", self.home.join("profile").display()))
+            .arg(address)
+            .env("HOME", &self.home)
+            .env("LANGUAGE", "cs")
+            .output()
+            .unwrap();
+        text(&output)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.policy);
+    }
+}
+
+#[test]
+fn a_browser_logs_in_with_a_certificate() {
+    if !has("chromium") || !has("certutil") {
+        return;
+    }
+    let (world, _folder) = world(Store::File, Engine::Sqlite);
+    let address = format!("https://{}/?lang=cs", world.identity_address());
+    // Without a certificate the page says what is missing, and the handshake stands.
+    let nobody = Browser::new(&world, "nobody");
+    let page = nobody.page(&address);
+    assert!(page.contains("Nebyl předložen žádný certifikát"), "{page}");
+    drop(nobody);
+    // The successor opens the account; NSS reads the file that our program wrote.
+    assert!(world.obnova(&["renew", "--all"]).unwrap().status.success());
+    let (certificate, key) = world.login_key().unwrap();
+    let serial = certificate.serial().decimal();
+    let pfx = Pfx {
+        keys: vec![obnova_crypto::PfxKey { key, certificate: Some(certificate), name: Some("DEMO login".into()) }],
+        others: Vec::new(),
+    };
+    let file = world.path("browser.p12");
+    std::fs::write(&file, pfx.write(&Secret::new("DEMO".into())).unwrap()).unwrap();
+    let browser = Browser::new(&world, "browser");
+    browser.import(&file, "DEMO");
+    let page = browser.page(&address);
+    for wanted in ["demo.jana", "Jana Dvořáková DEMO", &serial] {
+        assert!(page.contains(wanted), "{wanted} is not on {page}");
+    }
 }
