@@ -70,6 +70,11 @@ fn install(yes: bool) -> Outcome {
         program("/usr/bin/python3", &["-m", "venv", VENV]).or_else(|_| program("python3", &["-m", "venv", VENV]))?;
         program(&format!("{VENV}/bin/pip"), &["install", "--quiet", "pkilint==0.13.3"])?;
     }
+    if check::cargo_deny().is_none() {
+        println!("Building cargo-deny into target/judges");
+        let deny = ["install", "--quiet", "--locked", "--debug", "--root", "target/judges/cargo", "cargo-deny@0.20.2"];
+        program("cargo", &deny)?;
+    }
     newer_openssl()
 }
 

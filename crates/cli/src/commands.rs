@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use obnova_client::{
     AuthorityRecord, CertificateView, ClientError, Flow, Health, Home, Inventory, Invitation, Journey, JourneyView,
     PinSource, Preflight, Removal, RenewOptions, StoreSetting, SystemClock, examine,
@@ -31,13 +31,18 @@ struct Context {
 
 /// Reads the arguments and does what they say.
 pub(crate) fn run() -> ExitCode {
-    let arguments = Arguments::parse();
-    let common = arguments.common;
     let variable = |name: &str| std::env::var(name).ok();
-    let language = Language::choose(common.lang.as_deref(), variable("LC_ALL").as_deref(), variable("LANG").as_deref());
+    let asked = obnova_texts::asked_language();
+    let language = Language::choose(asked.as_deref(), variable("LC_ALL").as_deref(), variable("LANG").as_deref());
     let texts = Texts::new(language);
+    let command = obnova_texts::speaking(Arguments::command(), texts, "obnova");
+    let arguments = match command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(arguments) => arguments,
+        Err(error) => obnova_texts::explain(&error, texts),
+    };
+    let common = arguments.common;
     let output = Output { texts, json: common.json };
-    let done = context(&common, texts, output).and_then(|context| command(&context, arguments.command));
+    let done = context(&common, texts, output).and_then(|context| perform(&context, arguments.command));
     match done {
         Ok(code) => code,
         Err(error) => {
@@ -126,7 +131,7 @@ fn find(context: &Context, inventory: &Inventory, text: &str) -> Result<(String,
         .ok_or_else(|| ClientError::new("certificate-not-found", text))
 }
 
-fn command(context: &Context, command: Command) -> Result<ExitCode, ClientError> {
+fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError> {
     let texts = context.output.texts;
     match command {
         Command::List => {
@@ -440,4 +445,19 @@ fn doctor(context: &Context) -> Result<ExitCode, ClientError> {
     context.output.data(&lines.join("\n"), &findings);
     let is_bad = findings.iter().any(|finding| finding.health == Health::Bad);
     Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_and_flag_has_words() {
+        for language in [Language::Czech, Language::English] {
+            let missing = obnova_texts::wordless(&Arguments::command(), Texts::new(language), "obnova");
+            assert!(missing.is_empty(), "{language:?}: {missing:?}");
+        }
+        // The tree is sound in itself, too.
+        obnova_texts::speaking(Arguments::command(), Texts::new(Language::Czech), "obnova").debug_assert();
+    }
 }

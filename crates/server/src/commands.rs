@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use obnova_ca::{Authority, CeremonyOptions, ISSUERS};
 use obnova_crypto::Secret;
 use obnova_idp::{Identity, TrustedIssuer};
@@ -17,28 +17,23 @@ use obnova_serve::config::Config;
 use obnova_serve::listener::{self, ClientCertificates};
 use obnova_serve::mail::Sender;
 use obnova_serve::{ServeError, audit};
+use obnova_texts::{Language, Texts};
 use serde_json::json;
 
 use crate::output::say;
 
 /// The authority and the identity space of obnova.
 #[derive(Parser)]
-#[command(
-    name = "obnova-server",
-    version,
-    after_help = "Examples:\n  obnova-server init --dir /srv/obnova --organisation \"My Office\" --passphrase-file /run/secrets/obnova\n  obnova-server office import people.csv --dir /srv/obnova --passphrase-file /run/secrets/obnova\n  obnova-server run --dir /srv/obnova --passphrase-file /run/secrets/obnova"
-)]
+#[command(name = "obnova-server", version)]
 struct Arguments {
-    /// Folder with obnova-server.toml, keys and databases.
     #[arg(long, global = true, default_value = ".")]
     dir: PathBuf,
-    /// File with the passphrase of the keys ("-" reads standard input).
     #[arg(long, global = true)]
     passphrase_file: Option<PathBuf>,
-    /// Print data as JSON.
     #[arg(long, global = true)]
     json: bool,
-    /// Days that the clock is set back; only where the configuration says `demonstration = true`.
+    #[arg(long, global = true)]
+    lang: Option<String>,
     #[arg(long, global = true, default_value_t = 0)]
     demo_days_back: u64,
     #[command(subcommand)]
@@ -47,80 +42,54 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make keys and certificates of a new authority; the configuration must be there.
     Init {
-        /// Name of the organisation that runs it.
         #[arg(long)]
         organisation: String,
-        /// Put in front of every common name.
         #[arg(long, default_value = "")]
         prefix: String,
-        /// Kind of the issuing keys: p256, p384, rsa3072 or rsa4096.
         #[arg(long, default_value = "p384")]
         issuer_key: String,
     },
-    /// Serve all roles until stopped.
     Run,
-    /// Invite an applicant to a first certificate; prints reference and code.
     Invite {
-        /// Number of the applicant.
         applicant: String,
-        /// Profile: qualified, qualified-device or commercial, with -3y for three years.
         #[arg(long)]
         profile: String,
     },
-    /// The registration office.
     Office {
         #[command(subcommand)]
         command: Office,
     },
-    /// Requests for certificates.
     Request {
         #[command(subcommand)]
         command: Request,
     },
-    /// Accounts of the identity space.
     Account {
         #[command(subcommand)]
         command: Account,
     },
-    /// Revoke a certificate.
     Revoke {
-        /// Issuing authority: qualified or commercial.
         issuer: String,
-        /// Serial number, decimal or hexadecimal (0x...).
         serial: String,
-        /// Reason: superseded, key-compromise, affiliation-changed, cessation.
         #[arg(long, default_value = "superseded")]
         reason: String,
     },
-    /// Check databases and audit logs.
     Health,
 }
 
 #[derive(Subcommand)]
 enum Office {
-    /// Import organisations, contracts and applicants from CSV or TOML; all rows or none.
-    Import {
-        /// The file.
-        file: PathBuf,
-    },
+    Import { file: PathBuf },
 }
 
 #[derive(Subcommand)]
 enum Request {
-    /// List all requests.
     List,
-    /// Approve a waiting request.
     Approve {
-        /// Its number.
         id: String,
     },
-    /// Refuse a waiting request.
     Refuse {
-        /// Its number.
         id: String,
-        /// The reason, for the applicant.
         #[arg(long)]
         why: String,
     },
@@ -128,37 +97,25 @@ enum Request {
 
 #[derive(Subcommand)]
 enum Account {
-    /// Make an account.
     Add {
-        /// Login name.
         login: String,
-        /// Name of the person.
         #[arg(long)]
         name: String,
-        /// E-mail address.
         #[arg(long)]
         email: String,
-        /// Organisation.
         #[arg(long)]
         organisation: String,
-        /// Whether it is a local administrator.
         #[arg(long)]
         administrator: bool,
     },
-    /// Bind a certificate to an account, as a local administrator does.
     Bind {
-        /// Login name.
         login: String,
-        /// Issuer, by its name or a part of it.
         #[arg(long)]
         issuer: String,
-        /// Serial number, decimal or hexadecimal.
         #[arg(long)]
         serial: String,
     },
-    /// Show an account.
     Show {
-        /// Login name.
         login: String,
     },
 }
@@ -168,6 +125,7 @@ struct Context {
     passphrase: Secret,
     clock: ServerClock,
     json: bool,
+    texts: Texts,
 }
 
 fn passphrase(file: Option<&Path>) -> Result<Secret, ServeError> {
@@ -184,7 +142,15 @@ fn passphrase(file: Option<&Path>) -> Result<Secret, ServeError> {
 
 /// Reads the arguments and does what they say.
 pub(crate) fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let variable = |name: &str| std::env::var(name).ok();
+    let asked = obnova_texts::asked_language();
+    let language = Language::choose(asked.as_deref(), variable("LC_ALL").as_deref(), variable("LANG").as_deref());
+    let texts = Texts::new(language);
+    let command = obnova_texts::speaking(Arguments::command(), texts, "server");
+    let arguments = match command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(arguments) => arguments,
+        Err(error) => obnova_texts::explain(&error, texts),
+    };
     let done = tokio::runtime::Runtime::new().map_err(ServeError::from).and_then(|runtime| {
         runtime.block_on(async {
             let config = Config::read(&arguments.dir)?;
@@ -200,8 +166,9 @@ pub(crate) fn run() -> ExitCode {
                 passphrase: passphrase(arguments.passphrase_file.as_deref())?,
                 clock,
                 json: arguments.json,
+                texts,
             };
-            command(&context, arguments.command).await
+            perform(&context, arguments.command).await
         })
     });
     match done {
@@ -302,7 +269,13 @@ async fn serve(context: &Context) -> Result<(), ServeError> {
 
     say(
         context.json,
-        &format!("ready: authority https://{}, identity https://{}", config.authority.address, config.identity.address),
+        &context.texts.get(
+            "server-ready",
+            &[
+                ("authority", &format!("https://{}", config.authority.address)),
+                ("identity", &format!("https://{}", config.identity.address)),
+            ],
+        ),
         &json!({ "ready": true, "authority": config.authority.address, "identity": config.identity.address }),
     );
     stopped().await;
@@ -324,7 +297,7 @@ async fn stopped() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-async fn command(context: &Context, command: Command) -> Result<(), ServeError> {
+async fn perform(context: &Context, command: Command) -> Result<(), ServeError> {
     let failed = |error: &dyn std::fmt::Display| ServeError::new("refused", error);
     match command {
         Command::Init { organisation, prefix, issuer_key } => {
@@ -340,10 +313,7 @@ async fn command(context: &Context, command: Command) -> Result<(), ServeError> 
             let sha256 = obnova_crypto::Primitives.fingerprint(root.der());
             say(
                 context.json,
-                &format!(
-                    "The authority is made. SHA-256 of its root: {sha256}\nMove keys/root.key to a safe place: \
-                     it is needed only for a new issuing authority."
-                ),
+                &context.texts.get("server-made", &[("sha256", &sha256)]),
                 &json!({ "root_sha256": sha256 }),
             );
         }
@@ -354,22 +324,28 @@ async fn command(context: &Context, command: Command) -> Result<(), ServeError> 
             let tls = obnova_crypto::Primitives.fingerprint(service.der());
             let mut data = serde_json::to_value(&invitation).unwrap_or_default();
             data["tls_sha256"] = json!(tls);
-            let text = format!(
-                "Invitation for {} ({})\n  authority: {}\n  reference: {}\n  code:      {}\n  root:      {}\n  TLS:       {tls}",
-                invitation.name,
-                invitation.profile,
-                invitation.authority,
-                invitation.reference,
-                invitation.code,
-                invitation.root_sha256
-            );
+            let title = [("name", invitation.name.as_str()), ("profile", &invitation.profile)];
+            let mut text = context.texts.get("server-invitation", &title);
+            for (what, value) in [
+                ("authority", &invitation.authority),
+                ("reference", &invitation.reference),
+                ("code", &invitation.code),
+                ("root", &invitation.root_sha256),
+                ("tls", &tls),
+            ] {
+                text.push_str(&format!(
+                    "\n  {}: {value}",
+                    context.texts.get(&format!("server-invitation-{what}"), &[])
+                ));
+            }
             say(context.json, &text, &data);
         }
         Command::Office { command: Office::Import { file } } => {
             let text = std::fs::read_to_string(&file).map_err(|error| ServeError::new(file.display(), error))?;
             let is_toml = file.extension().is_some_and(|ending| ending == "toml");
             let report = authority(context).await?.import(&text, is_toml).await.map_err(|e| failed(&e))?;
-            say(context.json, &format!("imported applicants: {}", report.applicants), &report);
+            let count = report.applicants.to_string();
+            say(context.json, &context.texts.get("server-imported", &[("count", &count)]), &report);
         }
         Command::Request { command } => requests(context, command).await?,
         Command::Account { command } => accounts(context, command).await?,
@@ -390,7 +366,9 @@ async fn command(context: &Context, command: Command) -> Result<(), ServeError> 
                     Ok(()) => {
                         say(
                             context.json,
-                            &format!("revoked: {issuer} {candidate}"),
+                            &context
+                                .texts
+                                .get("server-revoked", &[("issuer", &issuer), ("serial", &candidate.to_string())]),
                             &json!({ "revoked": candidate.hexadecimal() }),
                         );
                         return Ok(());
@@ -405,7 +383,10 @@ async fn command(context: &Context, command: Command) -> Result<(), ServeError> 
             let identity_entries = audit::check(identity(context).await?.database().pool()).await?;
             say(
                 context.json,
-                &format!("audit logs are whole: authority {entries} entries, identity {identity_entries} entries"),
+                &context.texts.get(
+                    "server-health",
+                    &[("authority", &entries.to_string()), ("identity", &identity_entries.to_string())],
+                ),
                 &json!({ "authority_audit": entries, "identity_audit": identity_entries }),
             );
         }
@@ -434,11 +415,11 @@ async fn requests(context: &Context, command: Request) -> Result<(), ServeError>
         }
         Request::Approve { id } => {
             authority.decide(&id, true, None).await.map_err(failed)?;
-            say(context.json, &format!("approved: {id}"), &json!({ "approved": id }));
+            say(context.json, &context.texts.get("server-approved", &[("id", &id)]), &json!({ "approved": id }));
         }
         Request::Refuse { id, why } => {
             authority.decide(&id, false, Some(&why)).await.map_err(failed)?;
-            say(context.json, &format!("refused: {id}"), &json!({ "refused": id }));
+            say(context.json, &context.texts.get("server-refused", &[("id", &id)]), &json!({ "refused": id }));
         }
     }
     Ok(())
@@ -450,14 +431,24 @@ async fn accounts(context: &Context, command: Account) -> Result<(), ServeError>
     match command {
         Account::Add { login, name, email, organisation, administrator } => {
             identity.add_account(&login, &name, &email, &organisation, administrator).await.map_err(failed)?;
-            say(context.json, &format!("account made: {login}"), &json!({ "account": login }));
+            say(
+                context.json,
+                &context.texts.get("server-account-made", &[("login", &login)]),
+                &json!({ "account": login }),
+            );
         }
         Account::Bind { login, issuer, serial } => {
             identity.bind_typed(&login, &issuer, &serial, "administrator").await.map_err(failed)?;
-            say(context.json, &format!("bound: {serial} to {login}"), &json!({ "account": login, "serial": serial }));
+            say(
+                context.json,
+                &context.texts.get("server-bound", &[("serial", &serial), ("login", &login)]),
+                &json!({ "account": login, "serial": serial }),
+            );
         }
         Account::Show { login } => match identity.account(&login).await.map_err(failed)? {
-            None => return Err(ServeError::new("refused", format!("there is no account {login}"))),
+            None => {
+                return Err(ServeError::new("refused", context.texts.get("server-no-account", &[("login", &login)])));
+            }
             Some(account) => {
                 let mut text =
                     format!("{} – {}, {} ({})\n", account.login, account.name, account.organisation, account.role);
@@ -472,4 +463,18 @@ async fn accounts(context: &Context, command: Account) -> Result<(), ServeError>
         },
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_and_flag_has_words() {
+        for language in [Language::Czech, Language::English] {
+            let missing = obnova_texts::wordless(&Arguments::command(), Texts::new(language), "server");
+            assert!(missing.is_empty(), "{language:?}: {missing:?}");
+        }
+        obnova_texts::speaking(Arguments::command(), Texts::new(Language::Czech), "server").debug_assert();
+    }
 }

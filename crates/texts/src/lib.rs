@@ -1,5 +1,11 @@
 //! Every word that a person reads, in Czech and English, and the choice between the two.
 
+#[cfg(feature = "help")]
+mod help;
+
+#[cfg(feature = "help")]
+pub use help::{asked_language, explain, speaking, wordless};
+
 use std::sync::OnceLock;
 
 use fluent_bundle::concurrent::FluentBundle;
@@ -36,8 +42,8 @@ impl Language {
     }
 }
 
-const CZECH: &str = include_str!("../i18n/cs.ftl");
-const ENGLISH: &str = include_str!("../i18n/en.ftl");
+const CZECH: [&str; 2] = [include_str!("../i18n/cs.ftl"), include_str!("../i18n/help.cs.ftl")];
+const ENGLISH: [&str; 2] = [include_str!("../i18n/en.ftl"), include_str!("../i18n/help.en.ftl")];
 
 fn bundle(language: Language) -> &'static FluentBundle<FluentResource> {
     static CZECH_BUNDLE: OnceLock<FluentBundle<FluentResource>> = OnceLock::new();
@@ -50,9 +56,11 @@ fn bundle(language: Language) -> &'static FluentBundle<FluentResource> {
         let locale = tag.parse().into_iter().collect();
         let mut bundle = FluentBundle::new_concurrent(locale);
         bundle.set_use_isolating(false);
-        // A broken line of the file costs itself; the test below finds it before anybody else does.
-        let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(rest, _)| rest);
-        bundle.add_resource_overriding(resource);
+        for source in source {
+            // A broken line of the file costs itself; the test below finds it before anybody else does.
+            let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(rest, _)| rest);
+            bundle.add_resource_overriding(resource);
+        }
         bundle
     })
 }
@@ -101,7 +109,8 @@ impl Texts {
 pub fn keys(language: Language) -> Vec<&'static str> {
     let source = if language == Language::Czech { CZECH } else { ENGLISH };
     source
-        .lines()
+        .into_iter()
+        .flat_map(str::lines)
         .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()))
         .filter_map(|line| line.split_once(" =").map(|(key, _)| key))
         .collect()
@@ -117,7 +126,7 @@ mod tests {
         czech.sort_unstable();
         english.sort_unstable();
         assert_eq!(czech, english);
-        for source in [CZECH, ENGLISH] {
+        for source in CZECH.into_iter().chain(ENGLISH) {
             assert!(FluentResource::try_new(source.to_owned()).is_ok(), "a line cannot be read");
         }
         let mut unique = czech.clone();
