@@ -65,10 +65,10 @@ fn install(yes: bool) -> Outcome {
         apt(&arguments)?;
     }
     let venv = crate::root().join(VENV);
-    if !venv.join("bin/lint_etsi_cert").exists() {
-        println!("Installing pkilint from PyPI into {VENV}");
+    if !(venv.join("bin/lint_etsi_cert").exists() && venv.join("bin/aiosmtpd").exists()) {
+        println!("Installing pkilint and aiosmtpd from PyPI into {VENV}");
         program("/usr/bin/python3", &["-m", "venv", VENV]).or_else(|_| program("python3", &["-m", "venv", VENV]))?;
-        program(&format!("{VENV}/bin/pip"), &["install", "--quiet", "pkilint==0.13.3"])?;
+        program(&format!("{VENV}/bin/pip"), &["install", "--quiet", "pkilint==0.13.3", "aiosmtpd==1.4.6"])?;
     }
     if check::cargo_deny().is_none() {
         println!("Building cargo-deny into target/judges");

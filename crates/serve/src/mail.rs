@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde::Deserialize;
 use sqlx::{AnyConnection, Row};
@@ -28,6 +28,9 @@ pub struct MailConfig {
     /// `starttls` (default) or `none`, which only loopback may use.
     #[serde(default)]
     pub security: Security,
+    /// PEM file with the root of the mail server's certificate, when no public one stands over it.
+    #[serde(default)]
+    pub ca_file: Option<std::path::PathBuf>,
     /// User name, when the server wants one.
     #[serde(default)]
     pub user: Option<String>,
@@ -97,8 +100,16 @@ impl Sender {
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&config.host).port(config.port);
         match config.security {
             Security::Starttls => {
-                let parameters =
-                    TlsParameters::new(config.host.clone()).map_err(|error| ServeError::new("mail.security", error))?;
+                let mut parameters = TlsParameters::builder(config.host.clone());
+                if let Some(file) = &config.ca_file {
+                    let wrong = |error: &dyn std::fmt::Display| {
+                        ServeError::new(format!("mail.ca_file {}", file.display()), error)
+                    };
+                    let pem = std::fs::read(file).map_err(|error| wrong(&error))?;
+                    parameters =
+                        parameters.add_root_certificate(Certificate::from_pem(&pem).map_err(|error| wrong(&error))?);
+                }
+                let parameters = parameters.build().map_err(|error| ServeError::new("mail.security", error))?;
                 builder = builder.tls(Tls::Required(parameters));
             }
             Security::None if loopback => {}

@@ -1,22 +1,13 @@
 //! Renewal at an authority that is not ours: OpenSSL's mock CMP server, with nothing of our server present.
 
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Command;
 
 use obnova_pki::Certificate;
 use obnova_testkit::softhsm_module;
 
 use crate::peers::{judge, ok, openssl, text};
-use crate::stage::has_softhsm;
-
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::stage::{Killed, has_softhsm};
 
 #[test]
 fn our_client_speaks_to_a_foreign_authority_and_refuses_a_certificate_for_another_key() {

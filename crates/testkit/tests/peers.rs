@@ -7,7 +7,7 @@ use obnova_crypto::{Pfx, Primitives, Secret};
 use obnova_pki::{Certificate, Signer, cms};
 use obnova_testkit::{Engine, Store, World, softhsm_module};
 
-use crate::stage::{has_softhsm, skip, world};
+use crate::stage::{Killed, has_softhsm, skip, world};
 
 fn has(program: &str) -> bool {
     let there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
@@ -510,5 +510,63 @@ fn a_browser_logs_in_with_a_certificate() {
     let page = browser.page(&address);
     for wanted in ["demo.jana", "Jana Dvořáková DEMO", &serial] {
         assert!(page.contains(wanted), "{wanted} is not on {page}");
+    }
+}
+
+/// Letters go to a mail server that we did not write, over STARTTLS, which it requires; another program reads them.
+#[test]
+fn a_mail_server_takes_our_letters_over_starttls() {
+    let (Some(smtpd), Some(python)) = (judge("aiosmtpd"), judge("python")) else { return };
+    let (mut world, _folder) = world(Store::File, Engine::Sqlite);
+    let folder = world.path("peer");
+    std::fs::create_dir_all(&folder).unwrap();
+    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"];
+    ok(openssl(&folder)
+        .args(["req", "-x509", "-subj", "/CN=Mail Root", "-keyout", "ca.key", "-out", "ca.pem"])
+        .args(key));
+    ok(openssl(&folder)
+        .args(["req", "-x509", "-CA", "ca.pem", "-CAkey", "ca.key", "-subj", "/CN=localhost"])
+        .args(["-addext", "basicConstraints=CA:FALSE", "-addext", "subjectAltName=DNS:localhost"])
+        .args(["-keyout", "mail.key", "-out", "mail.pem"])
+        .args(key));
+    let port = obnova_testkit::free_port().unwrap().to_string();
+    let _server = Killed(
+        Command::new(smtpd)
+            .current_dir(&folder)
+            .args(["-n", "-l", &format!("127.0.0.1:{port}"), "--tlscert", "mail.pem", "--tlskey", "mail.key"])
+            .args(["-c", "aiosmtpd.handlers.Mailbox", "letters"])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    world.kill_server();
+    let configuration = world.path("server").join("obnova-server.toml");
+    let text = std::fs::read_to_string(&configuration).unwrap();
+    let (before, _) = text.split_once("[mail]").unwrap();
+    let mail = format!(
+        "[mail]\nhost = \"localhost\"\nport = {port}\nca_file = {:?}\n\
+         from = \"DEMO authority <authority@demo.obnova.example.com>\"\n",
+        folder.join("ca.pem").display().to_string()
+    );
+    std::fs::write(&configuration, format!("{before}{mail}")).unwrap();
+    world.start_server().unwrap();
+    assert!(world.obnova(&["renew", "commercial"]).unwrap().status.success());
+    let serial = world.serial_of("commercial").unwrap();
+    let read = "import email,email.policy,glob\n\
+                for name in glob.glob('letters/new/*'):\n \
+                letter=email.message_from_binary_file(open(name,'rb'),policy=email.policy.default)\n \
+                print(letter['Message-ID'],letter['From'],letter['To'],letter['Subject'],letter['Date'],sep=' | ')\n \
+                print(letter.get_content_type(),letter.get_content())\n";
+    let begun = std::time::Instant::now();
+    let mut letters = String::new();
+    while begun.elapsed() < std::time::Duration::from_secs(30) && !letters.contains("<bound-demo.jana-") {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        letters = ok(Command::new(&python).current_dir(&folder).args(["-c", read]).env("PYTHONIOENCODING", "utf-8"));
+    }
+    for wanted in
+        ["<issued-commercial-", "<bound-demo.jana-", "jana@demo.obnova.example.com", "text/plain", "Dvořáková", &serial]
+    {
+        let log = || std::fs::read_to_string(world.path("server.log")).unwrap();
+        assert!(letters.contains(wanted), "{wanted} is not in {letters}\n{}", log());
     }
 }

@@ -1,12 +1,12 @@
 //! What runs short: room on the device, room on the disk, the database, the mail server. Nothing is lost by it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use obnova_testkit::{Engine, Store, World};
 
-use crate::stage::{has_softhsm, skip, world};
+use crate::stage::{Killed, has_softhsm, skip, world};
 
 fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -112,15 +112,6 @@ fn a_full_disk_stops_before_anything_irreversible() {
     assert_eq!(certificates(&world), 4, "nothing lost, nothing twice");
 }
 
-struct Holder(Child);
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_locked_database_is_waited_for() {
     let (world, _folder) = world(Store::File, Engine::Sqlite);
@@ -131,7 +122,7 @@ fn a_locked_database_is_waited_for() {
     let mut line = String::new();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
     assert_eq!(line.trim(), "locked");
-    let holder = Holder(child);
+    let holder = Killed(child);
     refused(&world, &["renew", "commercial"], &["authority-busy", "renewal-open"]);
     refused(&world, &["resume"], &["authority-busy"]);
     drop(holder);

@@ -1,6 +1,7 @@
 //! What every story needs: the programs, a folder, and skips that are said aloud.
 
 use std::path::PathBuf;
+use std::process::Child;
 
 use obnova_testkit::{Engine, Store, World, WorldOptions, softhsm_module};
 
@@ -52,4 +53,14 @@ pub(crate) fn world_since(days: u64, store: Store, engine: Engine) -> (World, te
     let mut world = World::new(options).unwrap();
     world.furnish_since(days).unwrap();
     (world, folder)
+}
+
+/// A program that ends with the story.
+pub(crate) struct Killed(pub(crate) Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
