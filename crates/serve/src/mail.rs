@@ -156,27 +156,31 @@ impl Sender {
             let outcome = self
                 .send(&id, &row.try_get::<String, _>(1)?, &row.try_get::<String, _>(2)?, row.try_get::<String, _>(3)?)
                 .await;
-            match outcome {
-                Ok(()) => {
-                    sqlx::query("UPDATE outbox SET sent = $1, last_error = NULL WHERE id = $2")
-                        .bind(now)
-                        .bind(id)
-                        .execute(self.database.pool())
-                        .await?;
-                }
+            let (sent, wait, words) = match outcome {
+                Ok(()) => (Some(now), 0, None),
                 Err(error) => {
                     tracing::warn!(%error, letter = %id, "a letter was not taken; it will be sent again");
-                    let wait = (5 << attempts.min(7)).min(600);
-                    sqlx::query(
-                        "UPDATE outbox SET attempts = attempts + 1, next_attempt = $1, last_error = $2 WHERE id = $3",
-                    )
-                    .bind(now + wait)
-                    .bind(error.to_string())
-                    .bind(id)
-                    .execute(self.database.pool())
-                    .await?;
+                    (None, (5 << attempts.min(7)).min(600), Some(error.to_string()))
                 }
-            }
+            };
+            self.database
+                .write(|connection| {
+                    let (id, words) = (id.clone(), words.clone());
+                    Box::pin(async move {
+                        sqlx::query(
+                            "UPDATE outbox SET sent = $1, attempts = attempts + 1, next_attempt = $2, last_error = $3 \
+                             WHERE id = $4",
+                        )
+                        .bind(sent)
+                        .bind(now + wait)
+                        .bind(words)
+                        .bind(id)
+                        .execute(connection)
+                        .await?;
+                        Ok::<(), sqlx::Error>(())
+                    })
+                })
+                .await?;
         }
         Ok(count)
     }
