@@ -1,10 +1,11 @@
 //! Chores of the project: `cargo demo`, `cargo xtask test`, `cargo xtask check`, `cargo xtask tidy`,
-//! `cargo xtask bench`.
+//! `cargo xtask bench`, `cargo xtask picture`.
 #![allow(clippy::print_stdout, reason = "a chore speaks to the screen")]
 
 mod bench;
 mod check;
 mod demo;
+mod picture;
 mod stages;
 mod tidy;
 
@@ -27,8 +28,9 @@ fn main() -> ExitCode {
         Some("test") => stages::run(&rest),
         Some("check") => check::run(),
         Some("tidy") => tidy::run(),
+        Some("picture") => picture::run(),
         Some("bench") => bench::run(&rest),
-        _ => Err("usage: cargo xtask demo | test [--yes] [--quick] | check | tidy | bench".to_owned()),
+        _ => Err("usage: cargo xtask demo | test [--yes] [--quick] | check | tidy | bench | picture".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

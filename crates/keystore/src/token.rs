@@ -143,6 +143,23 @@ fn digest_info(digest: Digest, value: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
         .map_err(|error| KeyStoreError::Module { call: "DigestInfo".to_owned(), code: error.to_string() })
 }
 
+/// Moves the keys whose CKA_ID names one public key, and only one, to those that were found.
+fn match_by_id(
+    nameless: &mut Vec<(ObjectHandle, Vec<u8>)>,
+    public: &[(Vec<u8>, Vec<u8>)],
+    found: &mut Vec<PrivateKeyObject>,
+) {
+    nameless.retain(|(object, id)| {
+        let mut matching = public.iter().filter(|(known, _)| known == id).map(|(_, key)| key);
+        let Some(first) = matching.next() else { return true };
+        if matching.all(|key| key == first) {
+            found.push((*object, first.clone(), id.clone()));
+            return false;
+        }
+        true
+    });
+}
+
 impl TokenStore {
     fn slot(&self) -> Result<Slot, KeyStoreError> {
         for slot in self.module.get_slots_with_token().map_err(map)? {
@@ -213,32 +230,33 @@ impl TokenStore {
     }
 
     /// Private keys with their SubjectPublicKeyInfo and CKA_ID; matched by the key itself, then its public
-    /// half, then the certificate, by CKA_ID.
+    /// half, then the certificate, by CKA_ID. Each of these is read only when a key is still without a match:
+    /// a real card answers slowly.
     fn private_keys(&mut self) -> Result<Vec<PrivateKeyObject>, KeyStoreError> {
-        let private = self.find(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])?;
-        let mut public = Vec::new();
-        for object in self.find(&[Attribute::Class(ObjectClass::PUBLIC_KEY)])? {
-            if let (Some(key), id) = self.public_key_of(object)? {
-                public.push((id, key));
-            }
-        }
-        for (certificate, id, _) in self.certificate_objects()? {
-            public.push((id, certificate.public_key().to_vec()));
-        }
         let mut found = Vec::new();
-        for object in private {
-            let (own, id) = self.public_key_of(object)?;
-            // By CKA_ID only where it says something, and says one thing.
-            let by_id = || {
-                let mut matching =
-                    public.iter().filter(|(known, _)| !id.is_empty() && *known == id).map(|(_, key)| key);
-                let first = matching.next()?;
-                matching.all(|key| key == first).then(|| first.clone())
-            };
-            let key = own.or_else(by_id);
-            if let Some(key) = key {
-                found.push((object, key, id));
+        let mut nameless = Vec::new();
+        for object in self.find(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])? {
+            match self.public_key_of(object)? {
+                (Some(key), id) => found.push((object, key, id)),
+                // By CKA_ID only where it says something.
+                (None, id) if !id.is_empty() => nameless.push((object, id)),
+                (None, _) => {}
             }
+        }
+        if !nameless.is_empty() {
+            let mut public = Vec::new();
+            for object in self.find(&[Attribute::Class(ObjectClass::PUBLIC_KEY)])? {
+                if let (Some(key), id) = self.public_key_of(object)? {
+                    public.push((id, key));
+                }
+            }
+            match_by_id(&mut nameless, &public, &mut found);
+        }
+        if !nameless.is_empty() {
+            let certificates = self.certificate_objects()?;
+            let public: Vec<(Vec<u8>, Vec<u8>)> =
+                certificates.into_iter().map(|(found, id, _)| (id, found.public_key().to_vec())).collect();
+            match_by_id(&mut nameless, &public, &mut found);
         }
         Ok(found)
     }

@@ -87,7 +87,7 @@ impl Database {
             _ => url.to_owned(),
         };
         let pool = AnyPoolOptions::new()
-            .max_connections(8)
+            .max_connections(if engine == Engine::Sqlite { 4 } else { 8 })
             .acquire_timeout(Duration::from_secs(20))
             // A file does not go away between two questions, as a server may.
             .test_before_acquire(engine == Engine::Postgres)
