@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use obnova_testkit::{Engine, Store, World};
 
-use crate::stage::{has_softhsm, skip, world, world_since};
+use crate::stage::{has_softhsm, on_both_engines, skip, world, world_since};
 
 fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -65,19 +65,21 @@ fn an_authority_that_is_away_is_waited_for() {
 
 #[test]
 fn a_certificate_without_a_successor_stays() {
-    let (world, _folder) = world(Store::File, Engine::Sqlite);
-    let old = world.serial_of("commercial").unwrap();
-    refused(&world, &["retire", &old, "--yes"], "stays-no-successor");
-    assert!(world.kill_at(&["renew", "--all"], "proven").unwrap());
-    refused(&world, &["retire", &old, "--yes"], "stays-no-successor");
-    assert!(world.obnova(&["resume"]).unwrap().status.success());
-    // Now it may go, and its public part stays in the archive.
-    let output = world.obnova(&["retire", &old, "--yes"]).unwrap();
-    assert!(output.status.success(), "{}", told(&output));
-    let list = world.ask(&["list"]).unwrap();
-    assert_eq!(list["certificates"].as_array().unwrap().len(), 3);
-    // The new one has no successor, and is the last login.
-    refused(&world, &["retire", &world.serial_of("commercial").unwrap(), "--yes"], "stays-no-successor");
+    on_both_engines(|engine| {
+        let (world, _folder) = world(Store::File, engine);
+        let old = world.serial_of("commercial").unwrap();
+        refused(&world, &["retire", &old, "--yes"], "stays-no-successor");
+        assert!(world.kill_at(&["renew", "--all"], "proven").unwrap());
+        refused(&world, &["retire", &old, "--yes"], "stays-no-successor");
+        assert!(world.obnova(&["resume"]).unwrap().status.success());
+        // Now it may go, and its public part stays in the archive.
+        let output = world.obnova(&["retire", &old, "--yes"]).unwrap();
+        assert!(output.status.success(), "{}", told(&output));
+        let list = world.ask(&["list"]).unwrap();
+        assert_eq!(list["certificates"].as_array().unwrap().len(), 3);
+        // The new one has no successor, and is the last login.
+        refused(&world, &["retire", &world.serial_of("commercial").unwrap(), "--yes"], "stays-no-successor");
+    });
 }
 
 /// What the settings say of the device's room, as a help desk would write it for a device that does not say.
@@ -267,7 +269,7 @@ fn the_client_killed_at_every_sync_loses_nothing() {
     if !can_trace() {
         return;
     }
-    let patience = Duration::from_secs(240);
+    let patience = Duration::from_secs(400);
     let stores: &[Store] = if has_softhsm() { &[Store::File, Store::SoftHsm] } else { &[Store::File] };
     for &store in stores {
         let begun = Instant::now();

@@ -7,7 +7,7 @@ use obnova_crypto::{Pfx, Primitives, Secret};
 use obnova_pki::{Certificate, Signer, cms};
 use obnova_testkit::{Engine, Store, World, softhsm_module};
 
-use crate::stage::{Killed, has_softhsm, skip, world};
+use crate::stage::{Killed, has_softhsm, on_both_engines, skip, world};
 
 fn has(program: &str) -> bool {
     let there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
@@ -89,120 +89,126 @@ impl<'a> CmpClient<'a> {
 
 #[test]
 fn openssl_is_a_client_of_our_authority() {
-    let (world, _folder) = world(Store::File, Engine::Sqlite);
-    let peer = CmpClient::new(&world);
-    peer.enroll("first");
-    // The root that came under the MAC is the root.
-    let root = Certificate::from_any_form(&std::fs::read(world.house_certificate("root")).unwrap()).unwrap();
-    let came = Certificate::from_any_form(&std::fs::read(peer.folder.join("root.pem")).unwrap()).unwrap();
-    assert_eq!(root, came);
-    peer.key("second.key");
-    ok(peer.signed(&["-cmd", "cr", "-newkey", "second.key", "-certout", "second.pem"], "first"));
-    peer.key("third.key");
-    ok(peer
-        .signed(&["-cmd", "cr", "-newkey", "third.key", "-certout", "third.pem"], "first")
-        .args(["-implicit_confirm"]));
-    peer.key("fourth.key");
-    ok(openssl(&peer.folder).args(["req", "-new", "-key", "fourth.key", "-subj", "/CN=x", "-out", "fourth.csr"]));
-    ok(peer.signed(&["-cmd", "p10cr", "-csr", "fourth.csr", "-certout", "fourth.pem"], "first"));
-    ok(peer.signed(&["-cmd", "genm"], "first"));
-    ok(peer.signed(&["-cmd", "rr", "-oldcert", "second.pem", "-revreason", "4"], "first"));
-    let again = peer.signed(&["-cmd", "rr", "-oldcert", "second.pem", "-revreason", "4"], "first").output().unwrap();
-    assert!(!again.status.success() && text(&again).contains("revoked before"), "{}", text(&again));
-    // A revoked certificate asks for nothing any more.
-    peer.key("fifth.key");
-    let refused =
-        peer.signed(&["-cmd", "cr", "-newkey", "fifth.key", "-certout", "fifth.pem"], "second").output().unwrap();
-    assert!(!refused.status.success() && text(&refused).contains("was revoked"), "{}", text(&refused));
-    // The window is not open for a certificate that is new.
-    let early =
-        peer.signed(&["-cmd", "kur", "-newkey", "fifth.key", "-certout", "fifth.pem"], "first").output().unwrap();
-    assert!(!early.status.success() && text(&early).contains("renewal-too-early"), "{}", text(&early));
-    // Every certificate leads to the root, and the list that names the revoked one verifies.
-    let chain = peer.folder.join("commercial.pem");
-    std::fs::copy(world.house_certificate("commercial"), &chain).unwrap();
-    for name in ["first", "third", "fourth"] {
-        ok(openssl(&peer.folder)
-            .args(["verify", "-x509_strict", "-CAfile"])
-            .arg(world.house_certificate("root"))
-            .args(["-untrusted", "commercial.pem", &format!("{name}.pem")]));
-    }
+    on_both_engines(|engine| {
+        let (world, _folder) = world(Store::File, engine);
+        let peer = CmpClient::new(&world);
+        peer.enroll("first");
+        // The root that came under the MAC is the root.
+        let root = Certificate::from_any_form(&std::fs::read(world.house_certificate("root")).unwrap()).unwrap();
+        let came = Certificate::from_any_form(&std::fs::read(peer.folder.join("root.pem")).unwrap()).unwrap();
+        assert_eq!(root, came);
+        peer.key("second.key");
+        ok(peer.signed(&["-cmd", "cr", "-newkey", "second.key", "-certout", "second.pem"], "first"));
+        peer.key("third.key");
+        ok(peer
+            .signed(&["-cmd", "cr", "-newkey", "third.key", "-certout", "third.pem"], "first")
+            .args(["-implicit_confirm"]));
+        peer.key("fourth.key");
+        ok(openssl(&peer.folder).args(["req", "-new", "-key", "fourth.key", "-subj", "/CN=x", "-out", "fourth.csr"]));
+        ok(peer.signed(&["-cmd", "p10cr", "-csr", "fourth.csr", "-certout", "fourth.pem"], "first"));
+        ok(peer.signed(&["-cmd", "genm"], "first"));
+        ok(peer.signed(&["-cmd", "rr", "-oldcert", "second.pem", "-revreason", "4"], "first"));
+        let again =
+            peer.signed(&["-cmd", "rr", "-oldcert", "second.pem", "-revreason", "4"], "first").output().unwrap();
+        assert!(!again.status.success() && text(&again).contains("revoked before"), "{}", text(&again));
+        // A revoked certificate asks for nothing any more.
+        peer.key("fifth.key");
+        let refused =
+            peer.signed(&["-cmd", "cr", "-newkey", "fifth.key", "-certout", "fifth.pem"], "second").output().unwrap();
+        assert!(!refused.status.success() && text(&refused).contains("was revoked"), "{}", text(&refused));
+        // The window is not open for a certificate that is new.
+        let early =
+            peer.signed(&["-cmd", "kur", "-newkey", "fifth.key", "-certout", "fifth.pem"], "first").output().unwrap();
+        assert!(!early.status.success() && text(&early).contains("renewal-too-early"), "{}", text(&early));
+        // Every certificate leads to the root, and the list that names the revoked one verifies.
+        let chain = peer.folder.join("commercial.pem");
+        std::fs::copy(world.house_certificate("commercial"), &chain).unwrap();
+        for name in ["first", "third", "fourth"] {
+            ok(openssl(&peer.folder)
+                .args(["verify", "-x509_strict", "-CAfile"])
+                .arg(world.house_certificate("root"))
+                .args(["-untrusted", "commercial.pem", &format!("{name}.pem")]));
+        }
+    });
 }
 
 #[test]
 fn openssl_renews_polls_and_is_refused() {
-    let (world, _folder) = world(Store::File, Engine::Sqlite);
-    let peer = CmpClient::new(&world);
-    // The clerk's own old certificate, in the hands of a foreign client.
-    let p12 = world.path("demo.p12");
-    ok(openssl(&peer.folder).args(["pkcs12", "-in"]).arg(&p12).args([
-        "-passin",
-        "pass:123456",
-        "-nodes",
-        "-out",
-        "all.pem",
-    ]));
-    let pfx = Pfx::read(&std::fs::read(&p12).unwrap(), &Secret::new("123456".into())).unwrap();
-    for entry in &pfx.keys {
-        let certificate = entry.certificate.as_ref().unwrap();
-        let name = if certificate.kind() == obnova_pki::Kind::Commercial { "old-c" } else { "old-q" };
-        std::fs::write(
-            peer.folder.join(format!("{name}.pem")),
-            obnova_pki::pem::block("CERTIFICATE", certificate.der()).unwrap(),
-        )
-        .unwrap();
-        std::fs::write(
-            peer.folder.join(format!("{name}.key")),
-            obnova_pki::pem::block("PRIVATE KEY", entry.key.pkcs8()).unwrap(),
-        )
-        .unwrap();
-    }
-    peer.key("new-c.key");
-    ok(peer.signed(&["-cmd", "kur", "-newkey", "new-c.key", "-certout", "new-c.pem"], "old-c"));
-    let old = Certificate::from_any_form(&std::fs::read(peer.folder.join("old-c.pem")).unwrap()).unwrap();
-    let new = Certificate::from_any_form(&std::fs::read(peer.folder.join("new-c.pem")).unwrap()).unwrap();
-    assert_eq!(old.subject(), new.subject());
-    // The same key is not certified twice, and another subject is no successor.
-    let same = peer.signed(&["-cmd", "kur", "-newkey", "new-c.key", "-certout", "x.pem"], "old-c").output().unwrap();
-    assert!(!same.status.success() && text(&same).contains("same-key"), "{}", text(&same));
-    peer.key("x.key");
-    let other = peer
-        .signed(&["-cmd", "kur", "-newkey", "x.key", "-certout", "x.pem", "-subject", "/CN=Somebody Else"], "old-c")
-        .output()
-        .unwrap();
-    assert!(!other.status.success() && text(&other).contains("subject-differs"), "{}", text(&other));
-    // Waiting for a person: the foreign client polls until the office approves.
-    world.import(&obnova_testkit::Office { approval: true, ..Default::default() }).unwrap();
-    peer.key("new-q.key");
-    let waiting = peer
-        .signed(&["-cmd", "kur", "-newkey", "new-q.key", "-certout", "new-q.pem", "-total_timeout", "60"], "old-q")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let id = (0..100)
-        .find_map(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(100));
-            let list = world.server(&["request", "list"]).unwrap();
-            let line = list.lines().find(|line| line.contains(" waiting "))?;
-            line.split_whitespace().next().map(str::to_owned)
-        })
-        .unwrap();
-    world.server(&["request", "approve", &id]).unwrap();
-    let output = waiting.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", text(&output));
-    // A guessed code is refused, and after five tries the right one is refused as well.
-    let (reference, code) = peer.invited("commercial");
-    let ask = |secret: &str| {
-        peer.command(&["-cmd", "ir", "-ref", &reference, "-secret", &format!("pass:{secret}"), "-subject", "/CN=x"])
-            .args(["-recipient", "/CN=any", "-newkey", "x.key", "-certout", "x.pem", "-unprotected_errors"])
+    on_both_engines(|engine| {
+        let (world, _folder) = world(Store::File, engine);
+        let peer = CmpClient::new(&world);
+        // The clerk's own old certificate, in the hands of a foreign client.
+        let p12 = world.path("demo.p12");
+        ok(openssl(&peer.folder).args(["pkcs12", "-in"]).arg(&p12).args([
+            "-passin",
+            "pass:123456",
+            "-nodes",
+            "-out",
+            "all.pem",
+        ]));
+        let pfx = Pfx::read(&std::fs::read(&p12).unwrap(), &Secret::new("123456".into())).unwrap();
+        for entry in &pfx.keys {
+            let certificate = entry.certificate.as_ref().unwrap();
+            let name = if certificate.kind() == obnova_pki::Kind::Commercial { "old-c" } else { "old-q" };
+            std::fs::write(
+                peer.folder.join(format!("{name}.pem")),
+                obnova_pki::pem::block("CERTIFICATE", certificate.der()).unwrap(),
+            )
+            .unwrap();
+            std::fs::write(
+                peer.folder.join(format!("{name}.key")),
+                obnova_pki::pem::block("PRIVATE KEY", entry.key.pkcs8()).unwrap(),
+            )
+            .unwrap();
+        }
+        peer.key("new-c.key");
+        ok(peer.signed(&["-cmd", "kur", "-newkey", "new-c.key", "-certout", "new-c.pem"], "old-c"));
+        let old = Certificate::from_any_form(&std::fs::read(peer.folder.join("old-c.pem")).unwrap()).unwrap();
+        let new = Certificate::from_any_form(&std::fs::read(peer.folder.join("new-c.pem")).unwrap()).unwrap();
+        assert_eq!(old.subject(), new.subject());
+        // The same key is not certified twice, and another subject is no successor.
+        let same =
+            peer.signed(&["-cmd", "kur", "-newkey", "new-c.key", "-certout", "x.pem"], "old-c").output().unwrap();
+        assert!(!same.status.success() && text(&same).contains("same-key"), "{}", text(&same));
+        peer.key("x.key");
+        let other = peer
+            .signed(&["-cmd", "kur", "-newkey", "x.key", "-certout", "x.pem", "-subject", "/CN=Somebody Else"], "old-c")
             .output()
-            .unwrap()
-    };
-    for _ in 0..5 {
-        assert!(!ask("GUESS").status.success());
-    }
-    assert!(!ask(&code).status.success(), "a locked invitation must stay locked");
+            .unwrap();
+        assert!(!other.status.success() && text(&other).contains("subject-differs"), "{}", text(&other));
+        // Waiting for a person: the foreign client polls until the office approves.
+        world.import(&obnova_testkit::Office { approval: true, ..Default::default() }).unwrap();
+        peer.key("new-q.key");
+        let waiting = peer
+            .signed(&["-cmd", "kur", "-newkey", "new-q.key", "-certout", "new-q.pem", "-total_timeout", "60"], "old-q")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let id = (0..100)
+            .find_map(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+                let list = world.server(&["request", "list"]).unwrap();
+                let line = list.lines().find(|line| line.contains(" waiting "))?;
+                line.split_whitespace().next().map(str::to_owned)
+            })
+            .unwrap();
+        world.server(&["request", "approve", &id]).unwrap();
+        let output = waiting.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        // A guessed code is refused, and after five tries the right one is refused as well.
+        let (reference, code) = peer.invited("commercial");
+        let ask = |secret: &str| {
+            peer.command(&["-cmd", "ir", "-ref", &reference, "-secret", &format!("pass:{secret}"), "-subject", "/CN=x"])
+                .args(["-recipient", "/CN=any", "-newkey", "x.key", "-certout", "x.pem", "-unprotected_errors"])
+                .output()
+                .unwrap()
+        };
+        for _ in 0..5 {
+            assert!(!ask("GUESS").status.success());
+        }
+        assert!(!ask(&code).status.success(), "a locked invitation must stay locked");
+    });
 }
 
 pub(crate) fn judge(tool: &str) -> Option<PathBuf> {
@@ -388,49 +394,51 @@ fn pkcs11_tool_sees_pairs_on_the_token() {
 
 #[test]
 fn curl_logs_in_with_a_certificate() {
-    let (world, _folder) = world(Store::File, Engine::Sqlite);
-    let folder = world.path("peer");
-    std::fs::create_dir_all(&folder).unwrap();
-    let pfx = Pfx::read(&std::fs::read(world.path("demo.p12")).unwrap(), &Secret::new("123456".into())).unwrap();
-    let ask = |name: &str, html: bool| {
-        let mut command = Command::new("curl");
-        command.args(["-sS", "--cacert"]).arg(world.house_certificate("service"));
-        if !name.is_empty() {
-            command
-                .arg("--cert")
-                .arg(folder.join(format!("{name}.pem")))
-                .arg("--key")
-                .arg(folder.join(format!("{name}.key")));
+    on_both_engines(|engine| {
+        let (world, _folder) = world(Store::File, engine);
+        let folder = world.path("peer");
+        std::fs::create_dir_all(&folder).unwrap();
+        let pfx = Pfx::read(&std::fs::read(world.path("demo.p12")).unwrap(), &Secret::new("123456".into())).unwrap();
+        let ask = |name: &str, html: bool| {
+            let mut command = Command::new("curl");
+            command.args(["-sS", "--cacert"]).arg(world.house_certificate("service"));
+            if !name.is_empty() {
+                command
+                    .arg("--cert")
+                    .arg(folder.join(format!("{name}.pem")))
+                    .arg("--key")
+                    .arg(folder.join(format!("{name}.key")));
+            }
+            if html {
+                command.args(["-H", "Accept: text/html", "-H", "Accept-Language: cs"]);
+            }
+            ok(command.arg(format!("https://{}/", world.identity_address())))
+        };
+        for entry in &pfx.keys {
+            let certificate = entry.certificate.as_ref().unwrap();
+            let name = if certificate.kind() == obnova_pki::Kind::Commercial { "c" } else { "q" };
+            std::fs::write(
+                folder.join(format!("{name}.pem")),
+                obnova_pki::pem::block("CERTIFICATE", certificate.der()).unwrap(),
+            )
+            .unwrap();
+            std::fs::write(
+                folder.join(format!("{name}.key")),
+                obnova_pki::pem::block("PRIVATE KEY", entry.key.pkcs8()).unwrap(),
+            )
+            .unwrap();
         }
-        if html {
-            command.args(["-H", "Accept: text/html", "-H", "Accept-Language: cs"]);
-        }
-        ok(command.arg(format!("https://{}/", world.identity_address())))
-    };
-    for entry in &pfx.keys {
-        let certificate = entry.certificate.as_ref().unwrap();
-        let name = if certificate.kind() == obnova_pki::Kind::Commercial { "c" } else { "q" };
-        std::fs::write(
-            folder.join(format!("{name}.pem")),
-            obnova_pki::pem::block("CERTIFICATE", certificate.der()).unwrap(),
-        )
-        .unwrap();
-        std::fs::write(
-            folder.join(format!("{name}.key")),
-            obnova_pki::pem::block("PRIVATE KEY", entry.key.pkcs8()).unwrap(),
-        )
-        .unwrap();
-    }
-    assert!(ask("c", false).contains("\"login\":\"ok\""));
-    assert!(ask("c", true).contains("Jana Dvořáková DEMO"));
-    assert!(ask("q", false).contains("\"login\":\"wrong-kind\""));
-    assert!(ask("", false).contains("\"login\":\"no-certificate\""));
-    // A certificate of nobody's is explained, too.
-    ok(openssl(&folder)
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
-        .args(["-keyout", "stranger.key", "-out", "stranger.pem", "-subj", "/CN=Stranger", "-days", "30"]));
-    assert!(ask("stranger", false).contains("\"login\":\"untrusted\""));
-    assert!(ask("stranger", true).contains("autorita, která se zde nepřijímá"));
+        assert!(ask("c", false).contains("\"login\":\"ok\""));
+        assert!(ask("c", true).contains("Jana Dvořáková DEMO"));
+        assert!(ask("q", false).contains("\"login\":\"wrong-kind\""));
+        assert!(ask("", false).contains("\"login\":\"no-certificate\""));
+        // A certificate of nobody's is explained, too.
+        ok(openssl(&folder)
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
+            .args(["-keyout", "stranger.key", "-out", "stranger.pem", "-subj", "/CN=Stranger", "-days", "30"]));
+        assert!(ask("stranger", false).contains("\"login\":\"untrusted\""));
+        assert!(ask("stranger", true).contains("autorita, která se zde nepřijímá"));
+    });
 }
 
 /// A browser profile of its own, with a certificate store of its own.

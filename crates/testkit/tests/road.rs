@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use obnova_testkit::{Engine, Office, Postgres, Store, World};
 
-use crate::stage::{has_softhsm, skip, world};
+use crate::stage::{has_softhsm, on_both_engines, skip, world};
 
 fn whole_road(world: &World) {
     let (old_q, old_c) = (world.serial_of("qualified").unwrap(), world.serial_of("commercial").unwrap());
@@ -111,64 +111,70 @@ fn killed_at_every_station(store: Store) {
 
 #[test]
 fn waiting_for_a_person_is_a_state() {
-    let (world, _folder) = world(Store::File, Engine::Sqlite);
-    world.import(&Office { approval: true, ..Office::default() }).unwrap();
-    let output = world.obnova(&["renew", "--all"]).unwrap();
-    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
-    // Nothing moves by asking again, and no second key appears.
-    assert_eq!(world.obnova(&["resume"]).unwrap().status.code(), Some(3));
-    assert_eq!(world.obnova(&["renew", "--all"]).unwrap().status.code(), Some(1));
-    let requests: serde_json::Value =
-        serde_json::from_str(&world.server(&["request", "list", "--json"]).unwrap()).unwrap();
-    let waiting: Vec<&str> = requests
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|request| request["state"] == "waiting")
-        .map(|request| request["id"].as_str().unwrap())
-        .collect();
-    assert_eq!(waiting.len(), 2);
-    for id in waiting {
-        world.server(&["request", "approve", id]).unwrap();
-    }
-    let output = world.obnova(&["resume"]).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    on_both_engines(|engine| {
+        let (world, _folder) = world(Store::File, engine);
+        world.import(&Office { approval: true, ..Office::default() }).unwrap();
+        let output = world.obnova(&["renew", "--all"]).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+        // Nothing moves by asking again, and no second key appears.
+        assert_eq!(world.obnova(&["resume"]).unwrap().status.code(), Some(3));
+        assert_eq!(world.obnova(&["renew", "--all"]).unwrap().status.code(), Some(1));
+        let requests: serde_json::Value =
+            serde_json::from_str(&world.server(&["request", "list", "--json"]).unwrap()).unwrap();
+        let waiting: Vec<&str> = requests
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|request| request["state"] == "waiting")
+            .map(|request| request["id"].as_str().unwrap())
+            .collect();
+        assert_eq!(waiting.len(), 2);
+        for id in waiting {
+            world.server(&["request", "approve", id]).unwrap();
+        }
+        let output = world.obnova(&["resume"]).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    });
 }
 
 #[test]
 fn one_refused_leaves_the_other_complete() {
-    let (world, _folder) = world(Store::File, Engine::Sqlite);
-    world.import(&Office { approval: true, ..Office::default() }).unwrap();
-    assert_eq!(world.obnova(&["renew", "--all"]).unwrap().status.code(), Some(3));
-    let requests: serde_json::Value =
-        serde_json::from_str(&world.server(&["request", "list", "--json"]).unwrap()).unwrap();
-    for request in requests.as_array().unwrap().iter().filter(|request| request["state"] == "waiting") {
-        let id = request["id"].as_str().unwrap();
-        if request["profile"] == "commercial" {
-            world.server(&["request", "approve", id]).unwrap();
-        } else {
-            world.server(&["request", "refuse", id, "--why", "DEMO reason"]).unwrap();
+    on_both_engines(|engine| {
+        let (world, _folder) = world(Store::File, engine);
+        world.import(&Office { approval: true, ..Office::default() }).unwrap();
+        assert_eq!(world.obnova(&["renew", "--all"]).unwrap().status.code(), Some(3));
+        let requests: serde_json::Value =
+            serde_json::from_str(&world.server(&["request", "list", "--json"]).unwrap()).unwrap();
+        for request in requests.as_array().unwrap().iter().filter(|request| request["state"] == "waiting") {
+            let id = request["id"].as_str().unwrap();
+            if request["profile"] == "commercial" {
+                world.server(&["request", "approve", id]).unwrap();
+            } else {
+                world.server(&["request", "refuse", id, "--why", "DEMO reason"]).unwrap();
+            }
         }
-    }
-    let output = world.obnova(&["resume"]).unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("DEMO reason"));
-    let status = world.ask(&["status"]).unwrap();
-    let items =
-        status.as_array().unwrap().iter().find(|journey| journey["items"].as_array().unwrap().len() == 2).unwrap();
-    assert_eq!(items["items"][1]["station"], "retired", "{status}");
-    assert!(world.letter_with("Message-ID: <refused-", Duration::from_secs(10)).is_some());
+        let output = world.obnova(&["resume"]).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("DEMO reason"));
+        let status = world.ask(&["status"]).unwrap();
+        let items =
+            status.as_array().unwrap().iter().find(|journey| journey["items"].as_array().unwrap().len() == 2).unwrap();
+        assert_eq!(items["items"][1]["station"], "retired", "{status}");
+        assert!(world.letter_with("Message-ID: <refused-", Duration::from_secs(10)).is_some());
+    });
 }
 
 #[test]
 fn debt_is_told_before_a_key_is_made() {
-    let (world, _folder) = world(Store::File, Engine::Sqlite);
-    world.import(&Office { debt_since: "2020-01-31".into(), ..Office::default() }).unwrap();
-    let output = world.obnova(&["renew", "--all"]).unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("[nobody-made-a-key] debt"), "{told}");
-    assert!(!world.path("demo.p12.waiting").exists());
-    world.import(&Office::default()).unwrap();
-    assert!(world.obnova(&["renew", "--all"]).unwrap().status.success());
+    on_both_engines(|engine| {
+        let (world, _folder) = world(Store::File, engine);
+        world.import(&Office { debt_since: "2020-01-31".into(), ..Office::default() }).unwrap();
+        let output = world.obnova(&["renew", "--all"]).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("[nobody-made-a-key] debt"), "{told}");
+        assert!(!world.path("demo.p12.waiting").exists());
+        world.import(&Office::default()).unwrap();
+        assert!(world.obnova(&["renew", "--all"]).unwrap().status.success());
+    });
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Child;
 
-use obnova_testkit::{Engine, Store, World, WorldOptions, softhsm_module};
+use obnova_testkit::{Engine, Postgres, Store, World, WorldOptions, softhsm_module};
 
 /// Folder of the built programs: where this test itself was built.
 pub(crate) fn programs() -> PathBuf {
@@ -32,6 +32,15 @@ pub(crate) fn has_softhsm() -> bool {
         skip("SoftHSM");
     }
     has
+}
+
+/// Plays a story on each database; PostgreSQL, when it must be skipped, is skipped aloud.
+pub(crate) fn on_both_engines(story: impl Fn(Engine)) {
+    story(Engine::Sqlite);
+    match Postgres::start().unwrap() {
+        Some(postgres) => story(Engine::Postgres(postgres.url())),
+        None => skip("PostgreSQL"),
+    }
 }
 
 /// A furnished world in a temporary folder; its certificates have 20 days left.
