@@ -32,14 +32,20 @@ impl Output {
 
     /// An error: what happened, why, what to do, and its stable code.
     pub(crate) fn error(self, error: &ClientError) {
+        let known = |key: String| self.texts.has(&key).then(|| self.texts.get(&key, &[]));
+        let text = known(format!("error-{}", error.code)).unwrap_or_else(|| self.texts.get("error-other", &[]));
+        // An authority that speaks in our codes is understood in the person's language.
+        let said = error.detail.split(':').next().unwrap_or_default().trim();
+        let reason = known(format!("reason-{said}"));
         if self.json {
-            let text = self.texts.get(&format!("error-{}", error.code), &[]);
-            eprintln!("{}", json!({ "error": error.code, "detail": error.detail, "text": text }));
+            let line = json!({ "error": error.code, "detail": error.detail, "text": text, "reason": reason });
+            eprintln!("{line}");
             return;
         }
-        let key = format!("error-{}", error.code);
-        let text = if self.texts.has(&key) { self.texts.get(&key, &[]) } else { self.texts.get("error-other", &[]) };
         eprintln!("{}: {text}", self.texts.get("error", &[]));
+        if let Some(reason) = reason {
+            eprintln!("  {reason}");
+        }
         eprintln!("  [{}] {}", error.code, error.detail);
     }
 }

@@ -80,6 +80,10 @@ reason-predecessor-expired = dosavadní certifikát už neplatí
 reason-predecessor-revoked = dosavadní certifikát byl zneplatněn
 reason-too-early = období obnovy ještě nezačalo
 reason-unknown-predecessor = autorita tento certifikát nezná
+reason-renewal-too-early = období obnovy se ještě neotevřelo
+reason-predecessor-not-yet-valid = dosavadní certifikát ještě neplatí
+reason-subject-differs = bylo žádáno o jiné jméno, než má dosavadní certifikát
+reason-same-key = tento klíč už certifikát má; musí vzniknout nový
 
 who-holder = Vy
 who-authorised-person = Pověřená osoba vaší organizace

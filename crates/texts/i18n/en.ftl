@@ -78,6 +78,10 @@ reason-predecessor-expired = the old certificate has ended
 reason-predecessor-revoked = the old certificate was revoked
 reason-too-early = the renewal window is not open yet
 reason-unknown-predecessor = the authority does not know this certificate
+reason-renewal-too-early = the renewal window is not open yet
+reason-predecessor-not-yet-valid = the old certificate is not valid yet
+reason-subject-differs = another name was asked for than the old certificate has
+reason-same-key = this key has a certificate already; a new one must be made
 
 who-holder = You
 who-authorised-person = Your organisation's authorised person
