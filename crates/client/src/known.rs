@@ -230,7 +230,11 @@ impl JourneyView {
                             .came
                             .as_ref()
                             .and_then(|came| Certificate::from_der(&came.certificate).ok())
-                            .map(|certificate| crate::CertificateView::of(&certificate, &plan.store, clock.now())),
+                            .map(|certificate| {
+                                let file = item.file.as_ref().map(|path| format!("file:{}", path.display()));
+                                let store = file.unwrap_or_else(|| plan.store.clone());
+                                crate::CertificateView::of(&certificate, &store, clock.now())
+                            }),
                         receipt: known.request.as_ref().map(|(_, id)| hex::encode(id)),
                         refused: known.refused.clone(),
                         registered: known.registered,

@@ -137,6 +137,9 @@ fn a_full_device_is_renewed_through_a_file() {
         // The commercial one made room for the qualified one, and both new ones work.
         assert_eq!(kinds_in(&world, "token:"), ["qualified", "qualified"], "{broken:?}");
         assert_eq!(kinds_in(&world, "file:"), ["commercial"], "{broken:?}");
+        let status = world.ask(&["status"]).unwrap();
+        let made = status.as_array().unwrap().iter().find(|made| made["items"].as_array().unwrap().len() == 2).unwrap();
+        assert!(made["items"][0]["successor"]["store"].as_str().unwrap().starts_with("file:"), "{made}");
         for kind in ["qualified", "commercial"] {
             let output = run(&["prove", kind]);
             assert!(output.status.success(), "{broken:?}: {}", told(&output));
