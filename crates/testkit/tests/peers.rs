@@ -441,6 +441,79 @@ fn curl_logs_in_with_a_certificate() {
     });
 }
 
+#[test]
+fn what_the_authority_publishes_is_found_and_verifies() {
+    on_both_engines(|engine| {
+        let (world, _folder) = world(Store::File, engine);
+        let (certificate, _) = world.login_key().unwrap();
+        let fetch = |path: &str| {
+            let file = world.path("fetched");
+            ok(Command::new("curl")
+                .args(["-sSf", "-o"])
+                .arg(&file)
+                .arg("--cacert")
+                .arg(world.house_certificate("service"))
+                .arg(format!("https://{}{path}", world.authority_address())));
+            std::fs::read(file).unwrap()
+        };
+        // By issuer and serial number in either notation, and by the key (RFC 4387 section 2.1).
+        for serial in [certificate.serial().decimal(), format!("0x{}", certificate.serial().hexadecimal())] {
+            assert_eq!(fetch(&format!("/certificate/commercial/{serial}")), certificate.der());
+        }
+        std::fs::write(world.path("own.der"), certificate.der()).unwrap();
+        let hash = "openssl x509 -in own.der -inform DER -noout -pubkey | openssl pkey -pubin -outform DER | \
+                    openssl asn1parse -inform DER -strparse 23 -noout -out /dev/stdout | openssl dgst -sha1 -binary | base64";
+        let key = ok(Command::new("sh").current_dir(world.folder()).args(["-c", hash]));
+        let key = key.trim().replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+        assert_eq!(fetch(&format!("/search?sKIDHash={key}")), certificate.der());
+        // A revoked one stands on the list before the command returns, and the login ends.
+        world.server(&["revoke", "commercial", &certificate.serial().decimal()]).unwrap();
+        std::fs::write(world.path("list.crl"), fetch("/crl/commercial.crl")).unwrap();
+        std::fs::copy(world.house_certificate("commercial"), world.path("issuer.pem")).unwrap();
+        let crl = ["crl", "-inform", "DER", "-in", "list.crl", "-CAfile", "issuer.pem", "-noout", "-text"];
+        let told = ok(openssl(world.folder()).args(crl));
+        assert!(told.contains("verify OK"), "{told}");
+        assert!(told.to_lowercase().contains(&certificate.serial().hexadecimal()), "{told}");
+        let output = world.obnova(&["register", "commercial"]).unwrap();
+        assert!(text(&output).contains("[login-failed] revoked"), "{}", text(&output));
+    });
+}
+
+#[test]
+fn the_last_login_that_works_cannot_be_removed() {
+    let (world, _folder) = world(Store::File, Engine::Sqlite);
+    let (old, _) = world.login_key().unwrap();
+    let old_pem = world.path("old.pem");
+    std::fs::rename(world.login_pem().unwrap(), &old_pem).unwrap();
+    let post = |pem: &Path, page: &str, serial: &obnova_pki::Serial| {
+        let output = Command::new("curl")
+            .args(["-sS", "--cacert"])
+            .arg(world.house_certificate("service"))
+            .arg("--cert")
+            .arg(pem)
+            .args(["--data-urlencode", "issuer=DEMO obnova Public CA"])
+            .args(["--data-urlencode", &format!("serial=0x{}", serial.hexadecimal())])
+            .arg(format!("https://{}{page}", world.identity_address()))
+            .output()
+            .unwrap();
+        text(&output)
+    };
+    let told = post(&old_pem, "/binding/remove", old.serial());
+    assert!(told.contains("this-login"), "{told}");
+    // A successor that was typed in and never logged in is no reason to let the old one go.
+    world.enroll("commercial", "p256").unwrap();
+    let (new, _) = world.login_key().unwrap();
+    assert_ne!(old, new);
+    let told = post(&old_pem, "/binding", new.serial());
+    assert!(told.contains("done"), "{told}");
+    let new_pem = world.login_pem().unwrap();
+    // Its first login is what makes it one.
+    let told = post(&new_pem, "/binding/remove", old.serial());
+    assert!(told.contains("done"), "{told}");
+    let told = post(&old_pem, "/binding/remove", new.serial());
+    assert!(told.contains("not-logged-in"), "{told}");
+}
+
 /// A browser profile of its own, with a certificate store of its own.
 struct Browser {
     home: PathBuf,

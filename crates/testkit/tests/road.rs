@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use obnova_testkit::{Engine, Office, Postgres, Store, World};
 
-use crate::stage::{has_softhsm, on_both_engines, skip, world};
+use crate::stage::{has_softhsm, on_both_engines, skip, world, world_by};
 
 fn whole_road(world: &World) {
     let (old_q, old_c) = (world.serial_of("qualified").unwrap(), world.serial_of("commercial").unwrap());
@@ -107,6 +107,20 @@ fn killed_at_every_station(store: Store) {
     assert_eq!(list["certificates"].as_array().unwrap().len(), keys_before + 2, "nothing twice");
     let journeys = world.ask(&["status"]).unwrap();
     assert_eq!(journeys.as_array().unwrap().iter().filter(|j| j["items"].as_array().unwrap().len() == 2).count(), 1);
+}
+
+#[test]
+fn every_kind_of_key_goes_the_road() {
+    for (issuer_key, key, shown) in [("p384", "rsa3072", "RSA-3072"), ("rsa3072", "p384", "P-384")] {
+        let (world, _folder) = world_by(issuer_key, 365, Store::File, Engine::Sqlite);
+        let output = world.obnova(&["renew", "--all", "--key", key]).unwrap();
+        assert!(output.status.success(), "{issuer_key} {key}: {}", String::from_utf8_lossy(&output.stderr));
+        for kind in ["qualified", "commercial"] {
+            assert_eq!(world.ask(&["show", kind]).unwrap()["key"], shown);
+        }
+        // The new login signs with a key of that kind, too.
+        assert_eq!(world.ask(&["register", "commercial"]).unwrap()["account"], "demo.jana");
+    }
 }
 
 #[test]

@@ -50,13 +50,23 @@ pub(crate) fn world(store: Store, engine: Engine) -> (World, tempfile::TempDir) 
 
 /// The same with certificates that were issued so many days ago.
 pub(crate) fn world_since(days: u64, store: Store, engine: Engine) -> (World, tempfile::TempDir) {
+    world_by("p256", days, store, engine)
+}
+
+/// The same with issuing keys of a kind.
+pub(crate) fn world_by(
+    issuer_key: &'static str,
+    days: u64,
+    store: Store,
+    engine: Engine,
+) -> (World, tempfile::TempDir) {
     let folder = tempfile::Builder::new().prefix("obnova-test").tempdir().unwrap();
     let options = WorldOptions {
         programs: programs(),
         folder: folder.path().to_owned(),
         store,
         engine,
-        issuer_key: "p256",
+        issuer_key,
         speak: false,
     };
     let mut world = World::new(options).unwrap();
