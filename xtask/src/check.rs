@@ -5,8 +5,11 @@ use std::process::Command;
 
 use crate::{Outcome, root, tidy};
 
-/// Where `cargo deny` looks for the advisory database, as a working copy under this name.
-const ADVISORIES: &str = "target/judges/advisory/advisory-db-3157b0e258782691";
+/// Where `cargo deny` looks for the advisory database.
+const ADVISORIES: &str = "target/judges/advisory";
+
+/// The tool's own name for a working copy of it.
+const WORKING_COPY: &str = "advisory-db-3157b0e258782691";
 
 /// The database as it may lie beside the checkout.
 const ARCHIVE: &str = "../shared/advisory-db.tar.gz";
@@ -38,18 +41,22 @@ fn dependencies() -> Outcome {
     };
     let deny = deny.display().to_string();
     crate::run("cargo", &["fetch", "--quiet"])?;
-    crate::run(&deny, &["--offline", "--log-level", "error", "check", "licenses", "bans", "sources"])?;
-    if !root().join(ADVISORIES).join(".git").exists() {
-        if !root().join(ARCHIVE).exists() {
-            println!("SKIPPED: the advisory database is not here, so known vulnerabilities were not looked for");
-            return Ok(());
-        }
-        // The tool wants a working copy, and never asks who made it.
-        let unpack = format!(
-            "mkdir -p {ADVISORIES} && tar xzf {ARCHIVE} -C {ADVISORIES} && cd {ADVISORIES} && git init -q . && \
-             git add -A && git -c user.name=check -c user.email=check@localhost commit -qm unpacked"
-        );
-        crate::run("sh", &["-c", &unpack])?;
+    let base =
+        ["--offline", "--locked", "--log-level", "error", "check", "-D", "unnecessary-skip", "-D", "unmatched-skip"];
+    crate::run(&deny, &[&base[..], &["licenses", "bans", "sources"]].concat())?;
+    if !root().join(ARCHIVE).exists() {
+        println!("SKIPPED: the advisory database is not here, so known vulnerabilities were not looked for");
+        return Ok(());
     }
-    crate::run(&deny, &["--offline", "--log-level", "error", "check", "advisories"])
+    // Unpacked anew when the archive changed. The tool wants a working copy, and takes its age from the commit.
+    let unpack = format!(
+        "set -eu; sum=$(sha256sum {ARCHIVE} | cut -d' ' -f1); into={ADVISORIES}/{WORKING_COPY}
+         if [ \"$(cat {ADVISORIES}/unpacked 2>/dev/null || true)\" != \"$sum\" ]; then
+         rm -rf {ADVISORIES}; mkdir -p $into; tar xzf {ARCHIVE} -C $into; git -C $into init -q; git -C $into add -A
+         git -C $into -c user.name=check -c user.email=check@localhost commit -qm unpacked
+         echo $sum > {ADVISORIES}/unpacked; fi
+         grep -rhoE '^date = \"[0-9-]+' $into/crates | cut -d'\"' -f2 | sort | tail -1 | sed 's/^/known vulnerabilities up to /'"
+    );
+    crate::run("sh", &["-c", &unpack])?;
+    crate::run(&deny, &[&base[..], &["advisories"]].concat())
 }

@@ -99,5 +99,36 @@ pub(crate) enum Command {
         #[arg(long)]
         lose_old_mail: bool,
     },
+    Pin {
+        #[command(subcommand)]
+        command: PinCommand,
+    },
     Doctor,
+}
+
+/// What to do with a PIN.
+#[derive(Subcommand)]
+pub(crate) enum PinCommand {
+    Status {
+        #[arg(long)]
+        store: Option<String>,
+    },
+    Verify {
+        #[arg(long)]
+        store: Option<String>,
+    },
+    Change {
+        #[arg(long)]
+        store: Option<String>,
+        #[arg(long)]
+        new_pin_file: Option<PathBuf>,
+    },
+    Unblock {
+        #[arg(long)]
+        store: Option<String>,
+        #[arg(long)]
+        puk_file: Option<PathBuf>,
+        #[arg(long)]
+        new_pin_file: Option<PathBuf>,
+    },
 }

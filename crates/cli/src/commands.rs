@@ -15,17 +15,18 @@ use obnova_texts::{Language, Texts};
 use serde_json::json;
 
 use crate::arguments::{Arguments, Command, Common};
+use crate::care;
 use crate::output::Output;
 use crate::prompt::{Prompt, agreed};
 
 const WAITING: u8 = 3;
 
-struct Context {
-    home: Home,
-    output: Output,
-    prompt: Prompt,
+pub(crate) struct Context {
+    pub(crate) home: Home,
+    pub(crate) output: Output,
+    pub(crate) prompt: Prompt,
     clock: SystemClock,
-    extra: Vec<StoreSetting>,
+    pub(crate) extra: Vec<StoreSetting>,
     yes: bool,
 }
 
@@ -224,6 +225,7 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             );
             Ok(ExitCode::SUCCESS)
         }
+        Command::Pin { command } => care::pin(context, command),
         Command::Doctor => doctor(context),
     }
 }

@@ -1,6 +1,7 @@
 //! `obnova`: the holder's program on the command line. Every rule is in the client library.
 
 mod arguments;
+mod care;
 mod commands;
 mod output;
 mod prompt;

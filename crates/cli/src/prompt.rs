@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use obnova_client::{ClientError, Pin, PinSource};
 use obnova_lifecycle::port::{StoreInfo, StoreKind};
@@ -10,12 +10,25 @@ use obnova_texts::Texts;
 
 use crate::arguments::Common;
 
+fn line(text: &str) -> Pin {
+    Pin::new(text.lines().next().unwrap_or_default().to_owned())
+}
+
+fn first_line_of(file: &Path) -> Result<Pin, ClientError> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| ClientError::new("file-error", format!("{}: {error}", file.display())))?;
+    Ok(line(&text))
+}
+
 /// Where PINs come from.
+#[derive(Clone)]
 pub(crate) struct Prompt {
     texts: Texts,
     stdin: bool,
     file: Option<PathBuf>,
     file_password: Option<PathBuf>,
+    new_pin: Option<PathBuf>,
+    puk: Option<PathBuf>,
     last_try: bool,
     /// The first line of standard input, once it was read.
     given: RefCell<Option<Pin>>,
@@ -31,20 +44,34 @@ impl Prompt {
             stdin: common.pin_stdin,
             file: common.pin_file.clone(),
             file_password: common.file_password_file.clone(),
+            new_pin: None,
+            puk: None,
             last_try: common.last_try,
             given: RefCell::new(None),
             typed: RefCell::default(),
         }
     }
 
+    /// The same, with files for the new PIN and the PUK.
+    pub(crate) fn with(mut self, new_pin: Option<PathBuf>, puk: Option<PathBuf>) -> Self {
+        (self.new_pin, self.puk) = (new_pin, puk);
+        self
+    }
+
+    /// Asks for something new twice.
+    fn ask_twice(&self, first: &str, again: &str, store: &StoreInfo) -> Result<Pin, ClientError> {
+        let pin = self.ask(first, store)?;
+        if pin.expose() != self.ask(again, store)?.expose() {
+            return Err(ClientError::new("passwords-differ", &store.name));
+        }
+        Ok(pin)
+    }
+
     /// What flags give, without asking anybody.
     fn given(&self, store: &StoreInfo) -> Result<Option<Pin>, ClientError> {
-        let line = |text: &str| Pin::new(text.trim_end_matches(['\r', '\n']).to_owned());
         let for_file = self.file_password.as_ref().filter(|_| store.kind == StoreKind::File);
         if let Some(file) = for_file.or(self.file.as_ref()) {
-            let text = std::fs::read_to_string(file)
-                .map_err(|error| ClientError::new("file-error", format!("{}: {error}", file.display())))?;
-            return Ok(Some(line(&text)));
+            return Ok(Some(first_line_of(file)?));
         }
         if !self.stdin {
             return Ok(None);
@@ -93,12 +120,24 @@ impl PinSource for Prompt {
         if let Some(pin) = self.given(file)? {
             return Ok(pin);
         }
-        let pin = self.ask("ask-new-password", file)?;
-        if pin.expose() != self.ask("ask-password-again", file)?.expose() {
-            return Err(ClientError::new("passwords-differ", &file.name));
-        }
+        let pin = self.ask_twice("ask-new-password", "ask-password-again", file)?;
         self.remember(file, &pin);
         Ok(pin)
+    }
+
+    fn new_pin(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
+        match (&self.new_pin, &store.kind) {
+            (Some(file), _) => first_line_of(file),
+            (None, StoreKind::File) => self.ask_twice("ask-new-password", "ask-password-again", store),
+            (None, StoreKind::Token { .. }) => self.ask_twice("ask-new-pin", "ask-pin-again", store),
+        }
+    }
+
+    fn puk(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
+        match &self.puk {
+            Some(file) => first_line_of(file),
+            None => self.ask("ask-puk", store),
+        }
     }
 
     fn may_spend_last_try(&self) -> bool {

@@ -33,6 +33,7 @@ impl From<KeyStoreError> for ClientError {
     fn from(error: KeyStoreError) -> Self {
         let code = match &error {
             KeyStoreError::PinIncorrect { final_try: true } => "pin-incorrect-last-try",
+            KeyStoreError::PukIncorrect { final_try: true } => "puk-incorrect-last-try",
             other => other.code(),
         };
         Self::new(code, error)

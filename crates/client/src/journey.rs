@@ -46,6 +46,20 @@ pub trait PinSource {
     /// `pin-needed` when nobody can be asked.
     fn new_password(&self, file: &StoreInfo) -> Result<Pin, ClientError>;
 
+    /// A new PIN for a device, or a new password for a file that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`PinSource::new_password`].
+    fn new_pin(&self, store: &StoreInfo) -> Result<Pin, ClientError>;
+
+    /// The PUK of a device.
+    ///
+    /// # Errors
+    ///
+    /// As [`PinSource::pin`].
+    fn puk(&self, store: &StoreInfo) -> Result<Pin, ClientError>;
+
     /// Whether the person allowed the last try to be spent.
     fn may_spend_last_try(&self) -> bool;
 }

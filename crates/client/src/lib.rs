@@ -1,6 +1,7 @@
 //! The holder's side as a library: inventory, plan, journeys, journal, account. Screens only draw what it gives.
 
 mod account;
+mod care;
 mod doctor;
 mod error;
 mod handover;
@@ -13,6 +14,7 @@ mod preflight;
 mod retire;
 
 pub use account::{LoginOutcome, login};
+pub use care::{PinView, TriesView};
 pub use doctor::{Finding, Health, examine};
 pub use error::ClientError;
 pub use home::{AuthorityRecord, Home, Invitation, StoreSetting, SystemClock};

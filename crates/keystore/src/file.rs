@@ -97,6 +97,7 @@ impl KeyStore for FileStore {
             name: self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             kind: StoreKind::File,
             pin: PinState::default(),
+            puk: None,
             free: None,
             key_kinds: vec![KeyKind::P256, KeyKind::P384, KeyKind::Rsa(3072), KeyKind::Rsa(4096)],
         })
@@ -108,6 +109,31 @@ impl KeyStore for FileStore {
         Self::read(&self.beside(".waiting"), &password)?;
         self.password = Some(password);
         Ok(())
+    }
+
+    fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        if new.expose().is_empty() {
+            return Err(KeyStoreError::PinLength { least: 1, most: 1_000 });
+        }
+        self.unlock(old, last_try)?;
+        // Two files cannot change their password in one moment, and a key that waits must not be left behind.
+        if self.beside(".waiting").exists() {
+            return Err(KeyStoreError::KeyWaits);
+        }
+        if !self.path.exists() {
+            return Err(KeyStoreError::Gone);
+        }
+        let main = self.main()?;
+        let former = self.password.replace(Secret::new(new.expose().to_owned()));
+        let written = self.write(&self.path, &main);
+        if written.is_err() {
+            self.password = former;
+        }
+        written
+    }
+
+    fn unblock_pin(&mut self, _puk: &Pin, _new: &Pin, _last_try: bool) -> Result<(), KeyStoreError> {
+        Err(KeyStoreError::NoPuk)
     }
 
     fn certificates(&mut self) -> Result<Vec<Certificate>, KeyStoreError> {

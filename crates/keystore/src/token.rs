@@ -13,7 +13,7 @@ use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, AttributeType, CertificateType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
-use cryptoki::slot::Slot;
+use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
 use der::asn1::{Any, BitString, ObjectIdentifier, OctetString, Uint, UintRef};
 use der::{Decode, Encode, Sequence};
@@ -143,6 +143,29 @@ fn digest_info(digest: Digest, value: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
         .map_err(|error| KeyStoreError::Module { call: "DigestInfo".to_owned(), code: error.to_string() })
 }
 
+/// The lengths of a PIN that C_GetTokenInfo gives, when they say something.
+fn length(info: &TokenInfo) -> Option<(usize, usize)> {
+    let (least, most) = (info.min_pin_length(), info.max_pin_length());
+    (most > 0 && least <= most).then_some((least, most))
+}
+
+/// A new PIN is measured before anything is sent; devices that type it themselves are not asked.
+fn check_new(state: &PinState, new: &Pin) -> Result<(), KeyStoreError> {
+    if state.pad {
+        return Err(KeyStoreError::PadOnly);
+    }
+    match state.length {
+        Some((least, most)) if !(least..=most).contains(&new.expose().len()) => {
+            Err(KeyStoreError::PinLength { least, most })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn secret(pin: &Pin) -> AuthPin {
+    AuthPin::from(pin.expose().to_owned())
+}
+
 /// Moves the keys whose CKA_ID names one public key, and only one, to those that were found.
 fn match_by_id(
     nameless: &mut Vec<(ObjectHandle, Vec<u8>)>,
@@ -180,6 +203,31 @@ impl TokenStore {
             self.session = Some(self.module.open_rw_session(slot).map_err(map)?);
         }
         self.session.as_ref().ok_or(KeyStoreError::Gone)
+    }
+
+    /// The PIN's state, when a try may be spent.
+    fn spendable(&mut self, last_try: bool) -> Result<PinState, KeyStoreError> {
+        let state = self.info()?.pin;
+        if state.locked {
+            return Err(KeyStoreError::PinLocked);
+        }
+        if state.final_try && !last_try {
+            return Err(KeyStoreError::PinLastTry);
+        }
+        Ok(state)
+    }
+
+    /// What a refused PIN means: some modules go on saying "incorrect" for one that is locked, and the flag tells
+    /// the truth.
+    fn refused_pin(&mut self, error: Error) -> KeyStoreError {
+        match map(error) {
+            KeyStoreError::PinIncorrect { .. } => match self.info() {
+                Ok(after) if after.pin.locked => KeyStoreError::PinLocked,
+                Ok(after) => KeyStoreError::PinIncorrect { final_try: after.pin.final_try },
+                Err(error) => error,
+            },
+            other => other,
+        }
     }
 
     fn find(&mut self, template: &[Attribute]) -> Result<Vec<ObjectHandle>, KeyStoreError> {
@@ -355,37 +403,67 @@ impl KeyStore for TokenStore {
                 final_try: info.user_pin_final_try(),
                 locked: info.user_pin_locked(),
                 pad: info.protected_authentication_path(),
+                length: length(&info),
             },
+            puk: Some(PinState {
+                count_low: info.so_pin_count_low(),
+                final_try: info.so_pin_final_try(),
+                locked: info.so_pin_locked(),
+                pad: info.protected_authentication_path(),
+                length: length(&info),
+            }),
             free: info.free_public_memory().map(|free| free as u64),
             key_kinds: self.key_kinds(slot),
         })
     }
 
     fn unlock(&mut self, pin: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
-        let state = self.info()?.pin;
+        let state = self.spendable(last_try)?;
+        let typed = secret(pin);
+        let typed = (!state.pad).then_some(&typed);
+        match self.session()?.login(UserType::User, typed) {
+            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+            Err(error) => Err(self.refused_pin(error)),
+        }
+    }
+
+    fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        check_new(&self.spendable(last_try)?, new)?;
+        let (old, new) = (secret(old), secret(new));
+        match self.session()?.set_pin(&old, &new) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.refused_pin(error)),
+        }
+    }
+
+    fn unblock_pin(&mut self, puk: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        let state = self.info()?.puk.ok_or(KeyStoreError::NoPuk)?;
+        check_new(&state, new)?;
         if state.locked {
-            return Err(KeyStoreError::PinLocked);
+            return Err(KeyStoreError::PukLocked);
         }
         if state.final_try && !last_try {
-            return Err(KeyStoreError::PinLastTry);
+            return Err(KeyStoreError::PukLastTry);
         }
-        let secret = AuthPin::from(pin.expose().to_owned());
-        let secret = (!state.pad).then_some(&secret);
-        match self.session()?.login(UserType::User, secret) {
-            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
-            Err(error) => match map(error) {
-                // Some modules go on saying "incorrect" for a PIN that is locked; the flag tells the truth.
-                KeyStoreError::PinIncorrect { .. } => {
-                    let after = self.info()?.pin;
+        let (typed, new) = (secret(puk), secret(new));
+        // The SO and the user cannot be logged in at the same time, and it is the whole device that is logged in.
+        let _ = self.session()?.logout();
+        if let Err(error) = self.session()?.login(UserType::So, Some(&typed)) {
+            return Err(match map(error) {
+                KeyStoreError::PinIncorrect { .. } | KeyStoreError::PinLocked => {
+                    let after = self.info()?.puk.unwrap_or_default();
                     if after.locked {
-                        Err(KeyStoreError::PinLocked)
+                        KeyStoreError::PukLocked
                     } else {
-                        Err(KeyStoreError::PinIncorrect { final_try: after.final_try })
+                        KeyStoreError::PukIncorrect { final_try: after.final_try }
                     }
                 }
-                other => Err(other),
-            },
+                other => other,
+            });
         }
+        let set = self.session()?.init_pin(&new).map_err(map);
+        let _ = self.session()?.logout();
+        set
     }
 
     fn certificates(&mut self) -> Result<Vec<Certificate>, KeyStoreError> {

@@ -42,6 +42,28 @@ pub enum KeyStoreError {
     PinLocked,
     /// One try is left and nobody allowed it to be spent.
     PinLastTry,
+    /// The PUK was wrong.
+    PukIncorrect {
+        /// Whether the next wrong one blocks it for ever, as far as the device says.
+        final_try: bool,
+    },
+    /// The PUK is blocked: the device can only be replaced, or initialised where it allows that.
+    PukLocked,
+    /// One try of the PUK is left and nobody allowed it to be spent.
+    PukLastTry,
+    /// There is no PUK here.
+    NoPuk,
+    /// The new PIN is shorter or longer than the device wants; nothing was sent.
+    PinLength {
+        /// Shortest.
+        least: usize,
+        /// Longest.
+        most: usize,
+    },
+    /// PINs are typed on the device itself, which this cannot be asked for.
+    PadOnly,
+    /// A key waits for its certificate under the old password.
+    KeyWaits,
     /// The device was pulled out, or the file is gone.
     Gone,
     /// There is no room for one more object.
@@ -81,6 +103,13 @@ impl KeyStoreError {
             Self::PinIncorrect { .. } => "pin-incorrect",
             Self::PinLocked => "pin-locked",
             Self::PinLastTry => "pin-last-try",
+            Self::PukIncorrect { .. } => "puk-incorrect",
+            Self::PukLocked => "puk-locked",
+            Self::PukLastTry => "puk-last-try",
+            Self::NoPuk => "no-puk",
+            Self::PinLength { .. } => "pin-length",
+            Self::PadOnly => "pad-only",
+            Self::KeyWaits => "key-waits",
             Self::Gone => "store-gone",
             Self::Full => "store-full",
             Self::KeyMissing => "key-missing",
@@ -99,6 +128,7 @@ impl core::fmt::Display for KeyStoreError {
         match self {
             Self::Module { call, code } => write!(f, "{call}: {code}"),
             Self::File { detail } | Self::ModuleMissing { detail } => f.write_str(detail),
+            Self::PinLength { least, most } => write!(f, "{least} - {most}"),
             Self::KeyKindUnsupported(kind) => write!(f, "{}: {kind}", self.code()),
             other => f.write_str(other.code()),
         }
@@ -118,6 +148,8 @@ pub struct PinState {
     pub locked: bool,
     /// The PIN is typed on the device itself.
     pub pad: bool,
+    /// Shortest and longest, as the device wants it; `None` when it does not say.
+    pub length: Option<(usize, usize)>,
 }
 
 /// What a store is.
@@ -147,6 +179,8 @@ pub struct StoreInfo {
     pub kind: StoreKind,
     /// State of the PIN.
     pub pin: PinState,
+    /// State of the PUK (PKCS#11: the SO PIN); `None` where there is none.
+    pub puk: Option<PinState>,
     /// Free memory in octets; `None` when the device does not say.
     pub free: Option<u64>,
     /// Kinds of keys that can be made here, the preferred first.
@@ -179,6 +213,23 @@ pub trait KeyStore: Send {
     ///
     /// [`KeyStoreError::PinIncorrect`], [`KeyStoreError::PinLocked`], [`KeyStoreError::PinLastTry`].
     fn unlock(&mut self, pin: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
+
+    /// Replaces the PIN, or the password of a file. The old one is sent once; the last try only when `last_try`
+    /// allows it.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyStore::unlock`]; [`KeyStoreError::PinLength`] before anything is sent; [`KeyStoreError::PadOnly`];
+    /// [`KeyStoreError::KeyWaits`].
+    fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
+
+    /// Sets a new PIN by the PUK, also when the PIN is locked. The PUK is sent once.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError::PukIncorrect`], [`KeyStoreError::PukLocked`], [`KeyStoreError::PukLastTry`],
+    /// [`KeyStoreError::NoPuk`], [`KeyStoreError::PinLength`], [`KeyStoreError::PadOnly`].
+    fn unblock_pin(&mut self, puk: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
 
     /// Certificates of the store; a token shows them without a PIN.
     ///

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde::Deserialize;
 use sqlx::{AnyConnection, Row};
@@ -28,7 +28,8 @@ pub struct MailConfig {
     /// `starttls` (default) or `none`, which only loopback may use.
     #[serde(default)]
     pub security: Security,
-    /// PEM file with the root of the mail server's certificate, when no public one stands over it.
+    /// PEM file with the root of the mail server's certificate, when no public one stands over it; then it alone is
+    /// trusted.
     #[serde(default)]
     pub ca_file: Option<std::path::PathBuf>,
     /// User name, when the server wants one.
@@ -106,8 +107,13 @@ impl Sender {
                         ServeError::new(format!("mail.ca_file {}", file.display()), error)
                     };
                     let pem = std::fs::read(file).map_err(|error| wrong(&error))?;
-                    parameters =
-                        parameters.add_root_certificate(Certificate::from_pem(&pem).map_err(|error| wrong(&error))?);
+                    // A file without a certificate would be taken, and every letter refused later.
+                    if !pem.starts_with(b"-----BEGIN CERTIFICATE-----") {
+                        return Err(wrong(&"does not begin with a certificate in PEM"));
+                    }
+                    let root = Certificate::from_pem(&pem).map_err(|error| wrong(&error))?;
+                    // Where a root of one's own is named, no public one speaks for the mail server.
+                    parameters = parameters.certificate_store(CertificateStore::None).add_root_certificate(root);
                 }
                 let parameters = parameters.build().map_err(|error| ServeError::new("mail.security", error))?;
                 builder = builder.tls(Tls::Required(parameters));
