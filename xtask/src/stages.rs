@@ -137,7 +137,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
             // Only what plays on a file store with SQLite.
             house.extend(["road::waiting", "road::debt", "road::one_refused"]);
         } else {
-            house.extend(["road::", "messages::"]);
+            house.extend(["road::", "messages::", "care::"]);
         }
         program("cargo", &house)
     })?;

@@ -91,7 +91,7 @@ fn papers(wrong: &mut Vec<String>) -> Outcome {
         .iter()
         .filter_map(|path| std::fs::read_to_string(root().join(path)).ok())
         .collect();
-    let tests: String = ["road", "messages", "peers", "foreign", "faults", "shortages"]
+    let tests: String = ["road", "messages", "care", "peers", "foreign", "faults", "shortages"]
         .iter()
         .filter_map(|name| std::fs::read_to_string(root().join(format!("crates/testkit/tests/{name}.rs"))).ok())
         .collect();
@@ -110,7 +110,7 @@ fn papers(wrong: &mut Vec<String>) -> Outcome {
                     wrong.push(format!("{paper} names the command {quoted}, which is gone"));
                 }
             }
-            for module in ["road::", "messages::", "peers::", "foreign::", "faults::", "shortages::"] {
+            for module in ["road::", "messages::", "care::", "peers::", "foreign::", "faults::", "shortages::"] {
                 if let Some(test) = quoted.strip_prefix(module)
                     && !tests.contains(&format!("fn {test}("))
                 {
