@@ -241,14 +241,15 @@ fn a_clock_that_is_wrong_by_a_day_loses_nothing() {
     assert!(world.obnova(&["renew", "--all"]).unwrap().status.success());
 }
 
-/// The same command under strace, killed at its `when`-th sync or rename.
+/// The same command under strace, killed at its `when`-th sync, rename or removal of a file.
 fn killed_at_sync(command: &Command, when: u32, fork: bool) -> Command {
     let mut traced = Command::new("strace");
     if fork {
         traced.arg("-f");
     }
-    traced.args(["-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2"]);
-    traced.arg("-e").arg(format!("inject=fsync,fdatasync,rename,renameat,renameat2:signal=KILL:when={when}"));
+    let calls = "fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat";
+    traced.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
+    traced.arg("-e").arg(format!("inject={calls}:signal=KILL:when={when}"));
     traced.arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
@@ -303,6 +304,48 @@ fn the_client_killed_at_every_sync_loses_nothing() {
                 eprintln!("{store:?}: {when} kills of the client at a sync or rename; {end}");
                 break;
             }
+        }
+    }
+}
+
+/// Where something is removed to make room, a crash at any moment leaves one certificate of each kind that works.
+#[test]
+fn the_client_killed_while_it_makes_room_loses_nothing() {
+    if !can_trace() || !has_softhsm() {
+        return;
+    }
+    let begun = Instant::now();
+    let mut when = 0;
+    loop {
+        // The first points are those of any renewal; steps widen until something is removed, then each one counts.
+        when += if when < 20 { 4 } else { 1 };
+        let (world, _folder) = world(Store::SoftHsm, Engine::Sqlite);
+        says_room(&world, 0);
+        let run = |arguments: &[&str]| {
+            let arguments = with_file_password(&world, arguments);
+            world.obnova(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).unwrap()
+        };
+        let arguments = with_file_password(&world, &["renew", "--all", "--yes"]);
+        let command = world.client_command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let untouched = killed_at_sync(&command, when, true).output().unwrap().status.success();
+        for kind in ["qualified", "commercial"] {
+            let output = run(&["prove", kind]);
+            assert!(output.status.success(), "kill {when}: {}", told(&output));
+        }
+        let output = run(&["resume"]);
+        assert!(output.status.success(), "kill {when}: {}", told(&output));
+        if kinds_in(&world, "file:").is_empty() {
+            let output = run(&["renew", "--all", "--yes"]);
+            assert!(output.status.success(), "kill {when}: {}", told(&output));
+        }
+        assert_eq!(kinds_in(&world, "token:"), ["qualified", "qualified"], "kill {when}");
+        assert_eq!(kinds_in(&world, "file:"), ["commercial"], "kill {when}");
+        let output = run(&["register", "commercial"]);
+        assert!(output.status.success(), "kill {when}: {}", told(&output));
+        if untouched || begun.elapsed() > Duration::from_secs(300) {
+            let end = if untouched { "the story ended untouched" } else { "the time was up" };
+            eprintln!("a full device: killed up to the {when}th sync, rename or removal; {end}");
+            break;
         }
     }
 }
