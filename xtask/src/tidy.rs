@@ -142,18 +142,31 @@ fn lengths(folder: &Path, wrong: &mut Vec<String>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Every error code that the client makes has a text.
+/// Every error code that the holder's side makes has a text.
 fn texts(wrong: &mut Vec<String>) -> Outcome {
     let english =
         std::fs::read_to_string(root().join("crates/texts/i18n/en.ftl")).map_err(|error| error.to_string())?;
-    for file in ["journey", "known", "preflight", "home", "inventory", "account", "error", "retire"] {
-        let source =
-            std::fs::read_to_string(root().join(format!("crates/client/src/{file}.rs"))).map_err(|e| e.to_string())?;
-        for after in source.split("ClientError::new(\"").skip(1) {
-            let code = after.split('"').next().unwrap_or_default();
-            if !english.contains(&format!("\nerror-{code} =")) {
-                wrong.push(format!("crates/client/src/{file}.rs makes the error {code}, which has no text"));
+    let mut check = |file: &str, code: &str| {
+        if !english.contains(&format!("\nerror-{code} =")) {
+            wrong.push(format!("{file} makes the error {code}, which has no text"));
+        }
+    };
+    for folder in ["crates/client/src", "crates/cli/src"] {
+        let entries = std::fs::read_dir(root().join(folder)).map_err(|error| error.to_string())?;
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let source = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+            for after in source.split("ClientError::new(\"").skip(1) {
+                check(&path.display().to_string(), after.split('"').next().unwrap_or_default());
             }
+        }
+    }
+    // Errors of stores and of other machines carry their codes themselves.
+    for file in ["crates/lifecycle/src/port.rs", "crates/remote/src/http.rs"] {
+        let source = std::fs::read_to_string(root().join(file)).map_err(|error| error.to_string())?;
+        let body = source.split("pub fn code(&self)").nth(1).unwrap_or_default();
+        let body = body.split("\n    }\n").next().unwrap_or_default();
+        for after in body.split("=> \"").skip(1) {
+            check(file, after.split('"').next().unwrap_or_default());
         }
     }
     Ok(())

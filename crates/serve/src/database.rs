@@ -87,6 +87,7 @@ impl Database {
             _ => url.to_owned(),
         };
         let pool = AnyPoolOptions::new()
+            // Each connection to a file is a thread: more of them than work only wake one another.
             .max_connections(if engine == Engine::Sqlite { 4 } else { 8 })
             .acquire_timeout(Duration::from_secs(20))
             // A file does not go away between two questions, as a server may.
