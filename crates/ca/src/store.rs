@@ -67,20 +67,15 @@ pub(crate) async fn is_key_used(
     public_key: &[u8],
     key_hash: &str,
 ) -> Result<bool, sqlx::Error> {
-    let certified = sqlx::query("SELECT 1 FROM certificate WHERE key_hash = $1 AND state <> 'abandoned' LIMIT 1")
-        .bind(key_hash.to_owned())
-        .fetch_optional(&mut *connection)
-        .await?;
-    if certified.is_some() {
-        return Ok(true);
-    }
-    let waiting = sqlx::query(
-        "SELECT 1 FROM request WHERE public_key = $1 AND state IN ('waiting', 'approved', 'signing') LIMIT 1",
+    let used = sqlx::query(
+        "SELECT 1 FROM certificate WHERE key_hash = $1 AND state <> 'abandoned' UNION ALL \
+         SELECT 1 FROM request WHERE public_key = $2 AND state IN ('waiting', 'approved', 'signing') LIMIT 1",
     )
+    .bind(key_hash.to_owned())
     .bind(public_key.to_vec())
     .fetch_optional(connection)
     .await?;
-    Ok(waiting.is_some())
+    Ok(used.is_some())
 }
 
 /// A request's record.

@@ -32,18 +32,23 @@ pub async fn append_all(connection: &mut AnyConnection, at: i64, entries: &[(&st
         Some(row) => (row.try_get::<i64, _>(0)?, row.try_get::<String, _>(1)?),
         None => (0, String::new()),
     };
+    if entries.is_empty() {
+        return Ok(());
+    }
+    // One statement for all: `($1, $2, $3, $4, $5), ($6, ...`.
+    let row = |index: usize| {
+        let places: Vec<String> = (1..=5).map(|place| format!("${}", index * 5 + place)).collect();
+        format!("({})", places.join(", "))
+    };
+    let rows: Vec<String> = (0..entries.len()).map(row).collect();
+    let statement = format!("INSERT INTO audit (seq, at, event, detail, link) VALUES {}", rows.join(", "));
+    let mut insert = sqlx::query(sqlx::AssertSqlSafe(statement));
     for (event, detail) in entries {
         seq += 1;
         previous = link(&previous, at, event, detail);
-        sqlx::query("INSERT INTO audit (seq, at, event, detail, link) VALUES ($1, $2, $3, $4, $5)")
-            .bind(seq)
-            .bind(at)
-            .bind((*event).to_owned())
-            .bind((*detail).to_owned())
-            .bind(previous.clone())
-            .execute(&mut *connection)
-            .await?;
+        insert = insert.bind(seq).bind(at).bind((*event).to_owned()).bind((*detail).to_owned()).bind(previous.clone());
     }
+    insert.execute(connection).await?;
     Ok(())
 }
 

@@ -101,6 +101,10 @@ impl Database {
                                 "PRAGMA journal_mode = WAL",
                                 "PRAGMA synchronous = FULL",
                                 "PRAGMA foreign_keys = ON",
+                                // A savepoint keeps what it may roll back in memory, not in a file of its own.
+                                "PRAGMA temp_store = MEMORY",
+                                "PRAGMA cache_size = -16000",
+                                "PRAGMA wal_autocheckpoint = 4000",
                             ] {
                                 connection.execute(pragma).await?;
                             }
@@ -199,15 +203,12 @@ impl Database {
                     *group = None;
                 } else {
                     connection.execute("ROLLBACK TO SAVEPOINT job").await?;
-                    connection.execute("RELEASE SAVEPOINT job").await?;
                     open.broken = false;
                 }
                 return Ok(Err(error));
             }
         };
-        if !first {
-            connection.execute("RELEASE SAVEPOINT job").await?;
-        }
+        // The savepoint stays until the commit: the next one of its name hides it.
         open.broken = false;
         let (number, ending) = (open.number, open.ending.subscribe());
         drop(writer);
