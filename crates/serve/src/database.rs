@@ -191,6 +191,7 @@ impl Database {
             return Err(sqlx::Error::PoolClosed);
         };
         open.broken = true;
+        let mut watch = Watch { database: self, group: open.number, is_over: false };
         if !first {
             connection.execute("SAVEPOINT job").await?;
         }
@@ -205,11 +206,13 @@ impl Database {
                     connection.execute("ROLLBACK TO SAVEPOINT job").await?;
                     open.broken = false;
                 }
+                watch.is_over = true;
                 return Ok(Err(error));
             }
         };
         // The savepoint stays until the commit: the next one of its name hides it.
         open.broken = false;
+        watch.is_over = true;
         let (number, ending) = (open.number, open.ending.subscribe());
         drop(writer);
         if first {
@@ -281,6 +284,23 @@ impl Database {
     }
 }
 
+/// Ends a group whose job is never seen to its end, because whoever awaited it went away: an open transaction
+/// would keep other processes out until the next write.
+struct Watch<'a> {
+    database: &'a Database,
+    group: u64,
+    is_over: bool,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let (database, group) = (self.database.clone(), self.group);
+            tokio::spawn(async move { database.commit(group).await });
+        }
+    }
+}
+
 impl Writer {
     /// Ends a group that was not committed: the connection is closed, which rolls everything back.
     fn end(&mut self, ending: Ending) {
@@ -302,4 +322,101 @@ fn lost(error: &sqlx::Error) -> bool {
 /// Whether a unique constraint refused the row.
 pub fn is_duplicate(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(inner) if inner.is_unique_violation())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit;
+    use sqlx::Row;
+
+    static TABLES: Migrator = sqlx::migrate!("tests/migrations");
+
+    async fn open(folder: &std::path::Path) -> Database {
+        let url = format!("sqlite:{}", folder.join("trial.db").display());
+        Database::open(&url, "trial", &TABLES, &TABLES).await.unwrap()
+    }
+
+    /// Writes a number and an audit entry, then does what `end` says.
+    async fn put(database: &Database, number: i64, end: End) -> Result<(), sqlx::Error> {
+        database
+            .write(|connection| {
+                Box::pin(async move {
+                    sqlx::query("INSERT INTO trial (number) VALUES ($1)")
+                        .bind(number)
+                        .execute(&mut *connection)
+                        .await?;
+                    audit::append(connection, 0, "put", &number.to_string()).await?;
+                    match end {
+                        End::Good => Ok(()),
+                        End::Refused => Err(sqlx::Error::RowNotFound),
+                        End::Never => std::future::pending().await,
+                    }
+                })
+            })
+            .await
+    }
+
+    #[derive(Clone, Copy)]
+    enum End {
+        Good,
+        Refused,
+        Never,
+    }
+
+    async fn count(database: &Database) -> i64 {
+        sqlx::query("SELECT COUNT(*) FROM trial").fetch_one(database.pool()).await.unwrap().try_get(0).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_job_that_fails_hurts_no_neighbour() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(folder.path()).await;
+        let jobs: Vec<_> = (0..100)
+            .map(|number| {
+                let database = database.clone();
+                let end = if number % 5 == 3 { End::Refused } else { End::Good };
+                tokio::spawn(async move { put(&database, number, end).await.is_ok() })
+            })
+            .collect();
+        let mut good = 0;
+        for job in jobs {
+            good += i64::from(job.await.unwrap());
+        }
+        assert_eq!(good, 80);
+        assert_eq!(count(&database).await, 80);
+        assert_eq!(audit::check(database.pool()).await.unwrap(), 80, "the chain has no gap");
+        // The same number again is refused as what it is.
+        assert!(is_duplicate(&put(&database, 1, End::Good).await.unwrap_err()));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_job_that_nobody_awaits_any_more_blocks_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, other_process) = (open(folder.path()).await, open(folder.path()).await);
+        let never = {
+            let database = database.clone();
+            tokio::spawn(async move { put(&database, 1, End::Never).await })
+        };
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        // A neighbour waits behind it, and loses nothing when it goes away.
+        let neighbour = {
+            let database = database.clone();
+            tokio::spawn(async move { put(&database, 2, End::Good).await })
+        };
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        never.abort();
+        neighbour.await.unwrap().unwrap();
+        put(&other_process, 3, End::Good).await.unwrap();
+        // Also when nobody comes after it.
+        let never = {
+            let database = database.clone();
+            tokio::spawn(async move { put(&database, 4, End::Never).await })
+        };
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        never.abort();
+        put(&other_process, 5, End::Good).await.unwrap();
+        assert_eq!(count(&database).await, 3);
+        assert_eq!(audit::check(database.pool()).await.unwrap(), 3);
+    }
 }
