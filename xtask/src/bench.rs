@@ -126,6 +126,30 @@ fn issuing(name: &'static str, kind: KeyKind, count: usize, aim: u32) -> Outcome
         ask(http)?;
     }
     let process = world.server_id().ok_or("the server is gone")?;
+    let (spent, seconds) = under_load(process, &clients, count, &ask)?;
+    // What the same server takes for two exchanges that ask for nothing.
+    let nothing = format!("https://{}/health", world.authority_address());
+    let get = |http: &HttpClient| {
+        http.get(&nothing).and_then(obnova_remote::Response::success).map(drop).map_err(|e| text(&e))
+    };
+    let (bare, _) = under_load(process, &clients, 4 * count.min(1_000), &get)?;
+    println!(
+        "  {kind:<9} {:>3.0} %  (aim {aim} %)   {spent:.0} µs, of which {floor:.0} µs cannot be avoided and {:.0} µs are two empty HTTPS exchanges; \
+         {:.0} a second beside {CLIENTS} clients on this machine",
+        100.0 * floor / spent,
+        2.0 * bare,
+        count as f64 / seconds,
+    );
+    Ok(())
+}
+
+/// Server CPU of one `work` in microseconds when all clients do it at the same time, and how long all took.
+fn under_load(
+    process: u32,
+    clients: &[HttpClient],
+    count: usize,
+    work: &(impl Fn(&HttpClient) -> Result<(), String> + Sync),
+) -> Result<(f64, f64), String> {
     let (before, begun, next) = (cpu(process)?, Instant::now(), AtomicUsize::new(0));
     let done: Result<(), String> = std::thread::scope(|scope| {
         let workers: Vec<_> = clients
@@ -133,7 +157,7 @@ fn issuing(name: &'static str, kind: KeyKind, count: usize, aim: u32) -> Outcome
             .map(|http| {
                 scope.spawn(|| {
                     while next.fetch_add(1, Ordering::Relaxed) < count {
-                        ask(http)?;
+                        work(http)?;
                     }
                     Ok(())
                 })
@@ -142,13 +166,7 @@ fn issuing(name: &'static str, kind: KeyKind, count: usize, aim: u32) -> Outcome
         workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| "a client panicked".to_owned())?)
     });
     done?;
-    let spent = (cpu(process)? - before) / count as f64;
-    println!(
-        "  {kind:<9} {:>3.0} %  (aim {aim} %)   {spent:.0} µs, of which {floor:.0} µs cannot be avoided; {:.0} a second beside {CLIENTS} clients on this machine",
-        100.0 * floor / spent,
-        count as f64 / begun.elapsed().as_secs_f64(),
-    );
-    Ok(())
+    Ok(((cpu(process)? - before) / count as f64, begun.elapsed().as_secs_f64()))
 }
 
 /// A plan of two certificates on SoftHSM, counted from outside.

@@ -84,6 +84,8 @@ pub(crate) enum Command {
     Resume {
         #[arg(long)]
         invitation: Option<PathBuf>,
+        #[arg(long)]
+        ask_again: bool,
     },
     Install,
     Prove {

@@ -205,8 +205,8 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             let waiting = journeys.iter().any(|journey| !journey.finished);
             Ok(if waiting { ExitCode::from(WAITING) } else { ExitCode::SUCCESS })
         }
-        Command::Resume { invitation: path } => resume(context, path.as_deref()),
-        Command::Install => resume(context, None),
+        Command::Resume { invitation: path, ask_again } => resume(context, path.as_deref(), ask_again),
+        Command::Install => resume(context, None, false),
         Command::Prove { certificate } => prove(context, &certificate),
         Command::Register { certificate, with } => register(context, &certificate, with.as_deref()),
         Command::Retire { certificate, lose_old_mail } => {
@@ -316,7 +316,7 @@ fn renew(context: &Context, options: &RenewOptions, dry_run: bool) -> Result<Exi
     finish(context, &[journey.id()], &flow)
 }
 
-fn resume(context: &Context, path: Option<&Path>) -> Result<ExitCode, ClientError> {
+fn resume(context: &Context, path: Option<&Path>, ask_again: bool) -> Result<ExitCode, ClientError> {
     let invited = path.map(invitation).transpose()?;
     let inventory = Inventory::open(&context.home, &context.extra)?;
     let open: Vec<String> = JourneyView::all(&context.home, &context.clock)?
@@ -335,7 +335,12 @@ fn resume(context: &Context, path: Option<&Path>) -> Result<ExitCode, ClientErro
         let path: PathBuf = context.home.folder().join("journeys").join(format!("{id}.journal"));
         let walked =
             Journey::resume(&context.home, &path, &inventory, invited.as_ref(), &context.prompt, &context.clock)
-                .and_then(|mut journey| journey.run(&mut context.output.clone()));
+                .and_then(|mut journey| {
+                    if ask_again {
+                        journey.ask_again()?;
+                    }
+                    journey.run(&mut context.output.clone())
+                });
         match walked {
             Ok(flow) if worst == Flow::Done || matches!(flow, Flow::Refused(_)) => worst = flow,
             Ok(_) => {}
@@ -376,7 +381,7 @@ fn finish(context: &Context, ids: &[String], flow: &Flow) -> Result<ExitCode, Cl
             (ExitCode::SUCCESS, json!({ "state": "done", "journeys": journeys }))
         }
         Flow::Waiting { check_after, reason } => {
-            let why = reason.as_deref().unwrap_or("approval");
+            let why = reason.as_deref().unwrap_or("later");
             let key = format!("reason-{why}");
             let why = if texts.has(&key) { texts.get(&key, &[]) } else { why.to_owned() };
             context.output.line(&texts.get("waiting", &[("why", &why)]));
@@ -407,7 +412,7 @@ fn prove(context: &Context, text: &str) -> Result<ExitCode, ClientError> {
 fn register(context: &Context, text: &str, with: Option<&str>) -> Result<ExitCode, ClientError> {
     // Journeys that wait for their registration go on first.
     if JourneyView::all(&context.home, &context.clock)?.iter().any(|journey| !journey.finished) {
-        resume(context, None)?;
+        resume(context, None, false)?;
     }
     let inventory = unlocked(context)?;
     let (store, certificate) = find(context, &inventory, text)?;

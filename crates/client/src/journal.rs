@@ -106,6 +106,11 @@ pub enum Evidence {
         #[serde(default)]
         id: i64,
     },
+    /// The authority lost the request, and the person wants it asked again with the same key.
+    AskAgain {
+        /// Which certificate.
+        item: usize,
+    },
     /// The certificate came.
     Issued {
         /// Which certificate.

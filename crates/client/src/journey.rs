@@ -441,6 +441,23 @@ impl<'a> Journey<'a> {
         }
     }
 
+    /// Asks anew, with the same keys, for whatever was sent and never decided: for authorities that lost a request.
+    /// Nothing is sent yet; [`Journey::run`] does that.
+    ///
+    /// # Errors
+    ///
+    /// `journal-error`.
+    pub fn ask_again(&mut self) -> Result<(), ClientError> {
+        for item in 0..self.items.len() {
+            let known = self.known(item);
+            // Our own authority never loses one, and would refuse the same key twice.
+            if known.submitted && known.came.is_none() && known.refused.is_none() && self.authority.address.is_none() {
+                self.journal.append(Evidence::AskAgain { item })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes the expired certificates that the plan gave up for room.
     fn clear_expired(&mut self) -> Result<(), ClientError> {
         for der in self.clear.clone() {

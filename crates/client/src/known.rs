@@ -53,6 +53,7 @@ pub(crate) fn fold(evidence: &[Evidence], count: usize) -> Vec<Known> {
             | Evidence::SendIntent { item }
             | Evidence::Submitted { item }
             | Evidence::Waits { item, .. }
+            | Evidence::AskAgain { item }
             | Evidence::Issued { item, .. }
             | Evidence::ConfirmIntent { item, .. }
             | Evidence::Confirmed { item }
@@ -73,6 +74,11 @@ pub(crate) fn fold(evidence: &[Evidence], count: usize) -> Vec<Known> {
                 known.request = Some((message.0.clone(), transaction.0.clone()));
             }
             Evidence::Submitted { .. } => known.submitted = true,
+            Evidence::AskAgain { .. } => {
+                known.request = None;
+                known.submitted = false;
+                known.waits = (0, None);
+            }
             Evidence::Waits { nonce, id, .. } => known.waits = (*id, Some(nonce.0.clone())),
             Evidence::Issued { certificate, others, anchors, confirmed, id, nonce, .. } => {
                 known.came = Some(Came {

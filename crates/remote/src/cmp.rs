@@ -236,7 +236,11 @@ impl CmpService<'_> {
         at: SystemTime,
     ) -> Result<Outcome, RemoteError> {
         let answer = self.ask_again(transaction_id, waiting, recipient, credential, at)?;
-        outcome(&answer, credential)
+        match outcome(&answer, credential)? {
+            // An error to a question about a request is no decision about the request.
+            Outcome::Refused(words) if answer.body.kind == BodyKind::Error => Err(RemoteError::Lost(words)),
+            outcome => Ok(outcome),
+        }
     }
 
     fn ask_again(

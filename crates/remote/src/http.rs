@@ -48,6 +48,8 @@ pub enum RemoteError {
     Refused(String),
     /// It answered that it cannot do this now; the words are the authority's.
     Busy(String),
+    /// It does not answer for a request that it took; the words are the authority's.
+    Lost(String),
 }
 
 impl RemoteError {
@@ -61,6 +63,7 @@ impl RemoteError {
             Self::Malformed(_) => "authority-answer-malformed",
             Self::Refused(_) => "authority-refused",
             Self::Busy(_) => "authority-busy",
+            Self::Lost(_) => "authority-lost-request",
         }
     }
 }
@@ -73,7 +76,8 @@ impl core::fmt::Display for RemoteError {
             | Self::Tls(detail)
             | Self::Malformed(detail)
             | Self::Refused(detail)
-            | Self::Busy(detail) => f.write_str(detail),
+            | Self::Busy(detail)
+            | Self::Lost(detail) => f.write_str(detail),
             Self::Status { status, text } => write!(f, "HTTP {status}: {text}"),
         }
     }

@@ -165,20 +165,41 @@ fn a_foreign_authority_renews_a_certificate_on_a_token() {
     public_key(&["--label", "obnova commercial"], "new.pub");
     authority.certify("new", "/CN=Foreign Person", "new.pub");
 
-    let log = std::fs::File::create(folder.join("mock.log")).unwrap();
-    let _server = Killed(
-        Command::new(&newer)
-            .current_dir(folder)
-            .args(["cmp", "-config", "", "-port", &port, "-srv_cert", "mock.pem", "-srv_key", "mock.key"])
-            .args(["-srv_trusted", "root.pem", "-ref_cert", "old.pem", "-rsp_cert", "new.pem"])
-            .args(["-poll_count", "2", "-check_after", "1"])
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap(),
-    );
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    // On the command line this option of 3.5 is stored as -rsp_cert and checks nothing; from a file it does.
+    std::fs::write(folder.join("mock.cnf"), "[cmp]\nref_cert = old.pem\n").unwrap();
+    let mock = |check_after: &str| {
+        let log = std::fs::File::create(folder.join("mock.log")).unwrap();
+        let server = Killed(
+            Command::new(&newer)
+                .current_dir(folder)
+                .args(["cmp", "-config", "mock.cnf", "-port", &port, "-srv_cert", "mock.pem", "-srv_key", "mock.key"])
+                .args(["-srv_trusted", "root.pem", "-rsp_cert", "new.pem"])
+                .args(["-poll_count", "2", "-check_after", check_after])
+                .stdout(log.try_clone().unwrap())
+                .stderr(log)
+                .spawn()
+                .unwrap(),
+        );
+        for _ in 0..100 {
+            if std::fs::read_to_string(folder.join("mock.log")).unwrap().contains("ACCEPT") {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        server
+    };
+    // An authority that needs longer than anybody waits, and forgets the request meanwhile: no decision about it.
+    let forgetful = mock("60");
     let output = run(&["resume"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    drop(forgetful);
+    let server = mock("1");
+    let output = run(&["resume"]);
+    assert!(text(&output).contains("[authority-lost-request]"), "{}", text(&output));
+    drop(server);
+    let _server = mock("1");
+    // The person decides, and the same key is asked for again.
+    let output = run(&["resume", "--ask-again"]);
     let log = std::fs::read_to_string(folder.join("mock.log")).unwrap();
     assert!(output.status.success(), "{}\n{log}", text(&output));
     // The request, two polls for its answer, the confirmation, two polls for that.
@@ -187,6 +208,12 @@ fn a_foreign_authority_renews_a_certificate_on_a_token() {
     let new = Certificate::from_any_form(&std::fs::read(folder.join("new.pem")).unwrap()).unwrap();
     let objects = tool(&["-O", "--type", "cert"]);
     assert_eq!(objects.matches("Certificate Object").count(), 2, "{objects}");
+    let objects = tool(&["-O", "--type", "privkey"]);
+    assert_eq!(
+        objects.matches("Private Key Object").count(),
+        2,
+        "one new key, however often it was asked for: {objects}"
+    );
     let shown = run(&["show", &format!("0x{}", new.serial().hexadecimal()), "--json"]);
     assert!(shown.status.success(), "{}", text(&shown));
     let output = run(&["prove", &format!("0x{}", new.serial().hexadecimal())]);

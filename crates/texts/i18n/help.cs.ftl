@@ -50,6 +50,7 @@ help-obnova-renew-tls_sha256 = SHA-256 kořene jejího certifikátu TLS, je-li a
 help-obnova-status = Ukáže obnovy a kam dospěly.
 help-obnova-resume = Pokračuje v každé nedokončené obnově.
 help-obnova-resume-invitation = Znovu pozvánka, jde-li o prvotní certifikát.
+help-obnova-resume-ask_again = Poslat novou žádost o tentýž klíč, když autorita první ztratila.
 help-obnova-install = Nainstaluje certifikát, který přišel: pokračuje v jeho obnově.
 help-obnova-prove = Podepíše novou výzvu klíčem certifikátu a podpis ověří.
 help-obnova-prove-certificate = Sériové číslo nebo druh.

@@ -50,6 +50,7 @@ help-obnova-renew-tls_sha256 = SHA-256 of the root of its TLS certificate, when 
 help-obnova-status = Show renewals and where they stand.
 help-obnova-resume = Go on with every renewal that is not finished.
 help-obnova-resume-invitation = The invitation again, for a first certificate.
+help-obnova-resume-ask_again = Send a new request for the same key, when the authority lost the first one.
 help-obnova-install = Install a certificate that came: goes on with its renewal.
 help-obnova-prove = Sign a fresh challenge with a certificate's key and verify it.
 help-obnova-prove-certificate = Serial number or kind.
