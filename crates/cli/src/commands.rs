@@ -99,18 +99,6 @@ fn unlocked(context: &Context) -> Result<Inventory, ClientError> {
     Ok(inventory)
 }
 
-fn views(context: &Context, inventory: &Inventory) -> Vec<CertificateView> {
-    use obnova_client::Clock;
-    let now = context.clock.now();
-    let mut views: Vec<CertificateView> = inventory
-        .certificates()
-        .iter()
-        .map(|(store, certificate)| CertificateView::of(certificate, store, now))
-        .collect();
-    views.sort_by(|a, b| a.not_after.cmp(&b.not_after));
-    views
-}
-
 fn days(texts: Texts, left: i64) -> String {
     if left < 0 { texts.get("expired", &[]) } else { texts.get("days-left", &[("days", &left.to_string())]) }
 }
@@ -136,8 +124,9 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
     let texts = context.output.texts;
     match command {
         Command::List => {
+            use obnova_client::Clock;
             let inventory = unlocked(context)?;
-            let (stores, certificates) = (inventory.stores(), views(context, &inventory));
+            let (stores, certificates) = (inventory.stores(), inventory.views(context.clock.now()));
             let mut text = String::new();
             for store in &stores {
                 let state = store.problem.clone().or_else(|| store.model.clone()).unwrap_or_default();
@@ -217,11 +206,11 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             if !agreed(texts, &texts.get("ask-retire", &[("serial", &certificate)]), context.yes) {
                 return Err(ClientError::new("not-agreed", certificate));
             }
-            let done = removal.carry_out()?;
-            let archive = done.archive.display().to_string();
+            let done = removal.carry_out(&context.home)?;
+            let archive = done.archive.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
             context.output.data(
                 &texts.get("retired-to", &[("archive", &archive)]),
-                &json!({ "retired": done.certificate.serial().hexadecimal(), "archive": archive }),
+                &json!({ "retired": done.serial, "archive": archive }),
             );
             Ok(ExitCode::SUCCESS)
         }

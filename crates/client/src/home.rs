@@ -1,5 +1,6 @@
 //! Where the program keeps its settings, journals and archive, and the records of authorities it trusts.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -68,6 +69,26 @@ impl TryFrom<StoreTable> for StoreSetting {
 struct Settings {
     #[serde(default)]
     store: Vec<StoreSetting>,
+    /// Whether modules and browsers of this computer are looked for; they are, unless this says no.
+    discover: Option<bool>,
+    /// Names that the person gave to devices, by their stable names.
+    #[serde(default)]
+    name: BTreeMap<String, String>,
+    /// Whom to write to for help.
+    #[serde(default)]
+    help: HelpContact,
+}
+
+/// Whom a message for help goes to, and what it must always say.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HelpContact {
+    /// Mailbox of the help desk.
+    pub to: String,
+    /// IČO of the organisation.
+    pub organisation: String,
+    /// Reference under which the help desk knows it.
+    pub reference: String,
 }
 
 /// An authority that the person trusts, as first trust left it.
@@ -181,21 +202,80 @@ impl Home {
         durable::replace(&path, &[0; 4096]).and_then(|()| durable::remove(&path)).map_err(ClientError::from)
     }
 
+    fn settings(&self) -> Result<Settings, ClientError> {
+        let path = self.folder.join("obnova.toml");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Settings::default()),
+            Err(error) => return Err(ClientError::new("file-error", format!("{}: {error}", path.display()))),
+        };
+        toml::from_str(&text)
+            .map_err(|error| ClientError::new("settings-wrong", format!("{}: {error}", path.display())))
+    }
+
     /// Stores of `obnova.toml`: `[[store]]` with `module = PATH` (and `room = NUMBER`) or `file = PATH`.
     ///
     /// # Errors
     ///
     /// `settings-wrong` with the line.
     pub fn stores(&self) -> Result<Vec<StoreSetting>, ClientError> {
+        Ok(self.settings()?.store)
+    }
+
+    /// Whether modules and browsers of this computer are looked for (`discover = false` switches that off).
+    ///
+    /// # Errors
+    ///
+    /// `settings-wrong` with the line.
+    pub fn discovers(&self) -> Result<bool, ClientError> {
+        Ok(self.settings()?.discover.unwrap_or(true))
+    }
+
+    /// The name that the person gave to a device (`[name]`), if any.
+    ///
+    /// # Errors
+    ///
+    /// `settings-wrong` with the line.
+    pub fn given_names(&self) -> Result<BTreeMap<String, String>, ClientError> {
+        Ok(self.settings()?.name)
+    }
+
+    /// Whom to ask for help (`[help]`).
+    ///
+    /// # Errors
+    ///
+    /// `settings-wrong` with the line.
+    pub fn help_contact(&self) -> Result<HelpContact, ClientError> {
+        Ok(self.settings()?.help)
+    }
+
+    /// Gives a device a name of the person's own; the device itself is not changed. An empty name takes it back.
+    ///
+    /// # Errors
+    ///
+    /// `settings-wrong`, `file-error`.
+    pub fn name_device(&self, device: &str, name: &str) -> Result<(), ClientError> {
         let path = self.folder.join("obnova.toml");
+        let failed = |error: std::io::Error| ClientError::new("file-error", format!("{}: {error}", path.display()));
+        self.settings()?;
         let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(ClientError::new("file-error", format!("{}: {error}", path.display()))),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            read => read.unwrap_or_default(),
         };
-        let settings: Settings = toml::from_str(&text)
-            .map_err(|error| ClientError::new("settings-wrong", format!("{}: {error}", path.display())))?;
-        Ok(settings.store)
+        // What else stands in the file, comments too, stays as it is.
+        let mut document: toml_edit::DocumentMut =
+            text.parse().map_err(|error| ClientError::new("settings-wrong", format!("{}: {error}", path.display())))?;
+        let names = document.entry("name").or_insert(toml_edit::Item::Table(toml_edit::Table::new()));
+        match (names.as_table_like_mut(), name) {
+            (Some(table), "") => {
+                table.remove(device);
+            }
+            (Some(table), name) => {
+                table.insert(device, toml_edit::value(name));
+            }
+            (None, _) => return Err(ClientError::new("settings-wrong", "name")),
+        }
+        durable::replace(&path, document.to_string().as_bytes()).map_err(failed)
     }
 
     /// Adds a PKCS#12 file to the stores of `obnova.toml`, unless it is there; what stands in it stays as it is.
@@ -209,13 +289,21 @@ impl Home {
         }
         let path = self.folder.join("obnova.toml");
         let failed = |error: std::io::Error| ClientError::new("file-error", format!("{}: {error}", path.display()));
-        let mut text = match std::fs::read_to_string(&path) {
+        let text = match std::fs::read_to_string(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
             read => read.unwrap_or_default(),
         };
-        let name = toml::Value::String(file.display().to_string());
-        text.push_str(&format!("\n[[store]]\nfile = {name}\n"));
-        durable::replace(&path, text.as_bytes()).map_err(failed)
+        let mut document: toml_edit::DocumentMut =
+            text.parse().map_err(|error| ClientError::new("settings-wrong", format!("{}: {error}", path.display())))?;
+        let mut table = toml_edit::Table::new();
+        table.insert("file", toml_edit::value(file.display().to_string()));
+        let stores = document
+            .entry("store")
+            .or_insert(toml_edit::Item::ArrayOfTables(toml_edit::ArrayOfTables::new()))
+            .as_array_of_tables_mut()
+            .ok_or_else(|| ClientError::new("settings-wrong", "store"))?;
+        stores.push(table);
+        durable::replace(&path, document.to_string().as_bytes()).map_err(failed)
     }
 
     /// Authorities that are trusted.
@@ -251,6 +339,11 @@ impl Home {
         let bytes = serde_json::to_vec_pretty(record).map_err(|error| ClientError::new("file-error", error))?;
         durable::replace(&path, &bytes)
             .map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))
+    }
+
+    /// The folder of archived public parts.
+    pub fn archive_folder(&self) -> PathBuf {
+        self.folder.join("archive")
     }
 
     /// Puts the public part of a certificate into the archive; again changes nothing.

@@ -1,9 +1,10 @@
-//! One inventory of all stores. A store that cannot be read costs its own line, never the list.
+//! One inventory of all stores: those of the settings, and those that this computer has. A store that cannot be
+//! read, or whose module hangs or crashes, costs its own line, never the list.
 
 use std::time::SystemTime;
 
 use obnova_crypto::Primitives;
-use obnova_keystore::{FileStore, SharedStore, StoreSigner, tokens};
+use obnova_keystore::{FileStore, HostedStore, Load, ModuleHost, SharedStore, StoreSigner, discovery};
 use obnova_lifecycle::port::{Clock, KeyStore, KeyStoreError, StoreInfo, StoreKind};
 use obnova_lifecycle::station::{ProofOfUse, challenge_message};
 use obnova_pki::{Certificate, Kind, Signer};
@@ -14,7 +15,7 @@ use crate::account::{LoginOutcome, bind, client, login};
 use crate::home::StoreSetting;
 use crate::journey::PinSource;
 use crate::preflight::{authority_of, issuers};
-use crate::{ClientError, Home};
+use crate::{ClientError, Home, register};
 
 /// A certificate as screens show it.
 #[derive(Debug, Clone, Serialize)]
@@ -43,6 +44,12 @@ pub struct CertificateView {
     pub key: String,
     /// Whether it claims a qualified device.
     pub qualified_device: bool,
+    /// What may truly be said of that claim (`device-CODE`): `qualified`, `ended`, `unknown`, `elsewhere`.
+    pub device: Option<&'static str>,
+    /// The last day of the device's certification, when it is known.
+    pub device_until: Option<String>,
+    /// Why it cannot be renewed, as a code (`unfit-CODE`): `authority`, `expired`, `self-made`, `key-kind`.
+    pub unfit: Option<&'static str>,
     /// SHA-256 of the certificate.
     pub sha256: String,
 }
@@ -54,8 +61,10 @@ pub struct StoreView {
     pub id: String,
     /// The name that people see.
     pub name: String,
-    /// `token` or `file`.
+    /// `token`, `file` or `browser`.
     pub kind: &'static str,
+    /// The device that several stores with logins of their own belong to; the same as `id` for all others.
+    pub device: String,
     /// Model and library version of a token.
     pub model: Option<String>,
     /// Why it cannot be read, as a code.
@@ -100,8 +109,27 @@ impl CertificateView {
             days_left: expiry_days(certificate, now),
             key: certificate.key_kind().map(|kind| kind.to_string()).unwrap_or_default(),
             qualified_device: certificate.claims_qualified_device(),
+            device: None,
+            device_until: None,
+            unfit: unfit(certificate, now),
             sha256: obnova_crypto::Primitives.fingerprint(certificate.der()),
         }
+    }
+}
+
+/// Why a certificate cannot be renewed by anybody; what depends on an authority is its verdict's matter.
+fn unfit(certificate: &Certificate, now: SystemTime) -> Option<&'static str> {
+    if certificate.kind() == Kind::Authority {
+        Some("authority")
+    } else if certificate.issuer().der() == certificate.subject().der() {
+        // Some devices put such a one beside a new key, to mark the place.
+        Some("self-made")
+    } else if now > certificate.not_after() {
+        Some("expired")
+    } else if certificate.key_kind().is_err() {
+        Some("key-kind")
+    } else {
+        None
     }
 }
 
@@ -120,33 +148,85 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Opens every store of the settings, and `extra` ones.
+    /// Opens every store of the settings, `extra` ones, and those that this computer has.
+    ///
+    /// Each module is a process of its own, which this program plays when its first argument is `module-host`.
     ///
     /// # Errors
     ///
-    /// `settings-wrong`; `no-store` when nothing is configured.
+    /// `settings-wrong`; `no-store` when nothing is configured and nothing is found.
     pub fn open(home: &Home, extra: &[StoreSetting]) -> Result<Self, ClientError> {
         let mut settings = home.stores()?;
         settings.extend_from_slice(extra);
-        if settings.is_empty() {
-            return Err(ClientError::new("no-store", home.folder().join("obnova.toml").display()));
-        }
-        let mut inventory = Self { stores: Vec::new(), problems: Vec::new() };
+        let mut loads: Vec<(Load, Option<u8>, bool)> = Vec::new();
+        let mut files = Vec::new();
         for setting in settings {
             match setting {
-                StoreSetting::Module { path, room } => match tokens(&path) {
-                    Ok(found) => {
-                        for token in found {
-                            inventory.add(Box::new(token), &path.display().to_string(), room);
-                        }
-                    }
-                    Err(error) => inventory.problem(&path.display().to_string(), "token", &error),
-                },
-                StoreSetting::File(path) => {
-                    let name = path.display().to_string();
-                    inventory.add(Box::new(FileStore::new(&path)), &name, None);
+                StoreSetting::Module { path, room } => loads.push((Load::Module(path), room, true)),
+                StoreSetting::File(path) => files.push(path),
+            }
+        }
+        if home.discovers()? {
+            let known = discovery::known_modules(register::module_names());
+            for path in discovery::p11_kit_modules().into_iter().chain(known) {
+                let is_named = |load: &Load| match load {
+                    Load::Module(named) => named.canonicalize().is_ok_and(|named| named == path),
+                    Load::Browser { .. } => false,
+                };
+                if !loads.iter().any(|(load, _, _)| is_named(load)) {
+                    loads.push((Load::Module(path), None, false));
                 }
             }
+            if let Some(module) = discovery::nss_module() {
+                for profile in discovery::browser_profiles() {
+                    loads.push((Load::Browser { module: module.clone(), profile }, None, false));
+                }
+            }
+        }
+        let program = std::env::current_exe()?;
+        // Modules start side by side: one that is slow keeps no other waiting.
+        let opened: Vec<Result<Vec<(HostedStore, StoreInfo)>, KeyStoreError>> = std::thread::scope(|scope| {
+            let started: Vec<_> = loads
+                .iter()
+                .map(|(load, _, _)| {
+                    let host = ModuleHost::new(&program, load.clone());
+                    scope.spawn(move || host.stores())
+                })
+                .collect();
+            let crashed = || Err(KeyStoreError::Crashed { detail: String::new() });
+            started.into_iter().map(|thread| thread.join().unwrap_or_else(|_| crashed())).collect()
+        });
+        let mut inventory = Self { stores: Vec::new(), problems: Vec::new() };
+        let names = home.given_names()?;
+        for ((load, room, is_named), result) in loads.into_iter().zip(opened) {
+            let (name, kind) = match &load {
+                Load::Module(path) => (path.display().to_string(), "token"),
+                Load::Browser { profile, .. } => (profile.display().to_string(), "browser"),
+            };
+            match result {
+                Ok(found) => {
+                    for (store, mut info) in found {
+                        if let Some(given) = names.get(&info.device) {
+                            info.name.clone_from(given);
+                        }
+                        inventory.add(Box::new(store), info, room);
+                    }
+                }
+                // A module that was only found here, and has no device to speak of, is nobody's concern.
+                Err(KeyStoreError::ModuleMissing { .. } | KeyStoreError::Module { .. }) if !is_named => {}
+                Err(error) => inventory.problem(&name, kind, &error),
+            }
+        }
+        for path in files {
+            let name = path.display().to_string();
+            let mut store = FileStore::new(&path);
+            match store.info() {
+                Ok(info) => inventory.add(Box::new(store), info, None),
+                Err(error) => inventory.problem(&name, "file", &error),
+            }
+        }
+        if inventory.stores.is_empty() && inventory.problems.is_empty() {
+            return Err(ClientError::new("no-store", home.folder().join("obnova.toml").display()));
         }
         Ok(inventory)
     }
@@ -156,16 +236,17 @@ impl Inventory {
             id: name.to_owned(),
             name: name.to_owned(),
             kind,
+            device: name.to_owned(),
             model: None,
             problem: Some(format!("{}: {error}", error.code())),
         });
     }
 
-    fn add(&mut self, mut store: Box<dyn KeyStore>, name: &str, room: Option<u8>) {
-        match store.info() {
-            Ok(info) if self.stores.iter().any(|known| known.info.id == info.id) => {}
-            Ok(info) => self.stores.push(OpenStore { info, store: SharedStore::new(store), room }),
-            Err(error) => self.problem(name, "token", &error),
+    fn add(&mut self, store: Box<dyn KeyStore>, info: StoreInfo, room: Option<u8>) {
+        // A device that two modules see is one device, read by the module that came first.
+        let is_known = |known: &OpenStore| known.info.id == info.id || same_device(&known.info, &info);
+        if !self.stores.iter().any(is_known) {
+            self.stores.push(OpenStore { info, store: SharedStore::new(store), room });
         }
     }
 
@@ -180,8 +261,16 @@ impl Inventory {
                         ("token", Some(format!("{model} {library_version}")))
                     }
                     StoreKind::File => ("file", None),
+                    StoreKind::Browser => ("browser", None),
                 };
-                StoreView { id: open.info.id.clone(), name: open.info.name.clone(), kind, model, problem: None }
+                StoreView {
+                    id: open.info.id.clone(),
+                    name: open.info.name.clone(),
+                    kind,
+                    device: open.info.device.clone(),
+                    model,
+                    problem: None,
+                }
             })
             .collect();
         views.extend(self.problems.iter().cloned());
@@ -208,6 +297,22 @@ impl Inventory {
             }
         }
         all
+    }
+
+    /// Certificates of all stores as screens show them, with the truth about their devices.
+    pub fn views(&self, now: SystemTime) -> Vec<CertificateView> {
+        let mut views = Vec::new();
+        for (store, certificate) in self.certificates() {
+            let mut view = CertificateView::of(&certificate, &store, now);
+            let info = self.stores.iter().find(|open| open.info.id == store).map(|open| &open.info);
+            if let Some((code, until)) = info.and_then(|info| register::truth(&certificate, info, now)) {
+                view.device = Some(code);
+                view.device_until = Some(until).filter(|until| !until.is_empty());
+            }
+            views.push(view);
+        }
+        views.sort_by(|a, b| a.not_after.cmp(&b.not_after));
+        views
     }
 
     fn unlocked(&self, store: &str, pin: &dyn PinSource) -> Result<SharedStore, ClientError> {
@@ -280,6 +385,18 @@ impl Inventory {
             LoginOutcome::Explained(code) => Err(ClientError::new("login-failed", code)),
         }
     }
+}
+
+/// Whether two modules see the same device: their serial number says so, when it is one.
+fn same_device(a: &StoreInfo, b: &StoreInfo) -> bool {
+    let serial = |info: &StoreInfo| match &info.kind {
+        StoreKind::Token { .. } => info.device.rsplit(':').next().map(str::to_owned),
+        _ => None,
+    };
+    let is_telling = |serial: &String| serial.len() >= 6 && serial.chars().any(|c| c != '0');
+    let (mine, other) = (serial(a).filter(is_telling), serial(b).filter(is_telling));
+    // Slots of one module that share a serial number are its several logins.
+    mine.is_some() && mine == other && a.device != b.device
 }
 
 /// Where the account of a certificate's authority is, and whom to trust on the way.

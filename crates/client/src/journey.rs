@@ -130,14 +130,6 @@ pub struct Journey<'a> {
     _lock: File,
 }
 
-fn key_kind(text: &str) -> Option<KeyKind> {
-    match text {
-        "P-256" => Some(KeyKind::P256),
-        "P-384" => Some(KeyKind::P384),
-        rsa => rsa.strip_prefix("RSA-")?.parse().ok().map(KeyKind::Rsa),
-    }
-}
-
 fn octets(bytes: &[u8]) -> Octets {
     Octets(bytes.to_vec())
 }
@@ -586,7 +578,7 @@ impl<'a> Journey<'a> {
                     Some(key) => key,
                     None => {
                         let plan = &self.items[item];
-                        let wanted = key_kind(&plan.key).ok_or_else(|| ClientError::new("journal-error", &plan.key))?;
+                        let wanted = KeyKind::from_name(&plan.key).ok_or_else(|| ClientError::new("journal-error", &plan.key))?;
                         progress.slow(item, &plan.kind, "making-key");
                         self.place(item).lock().generate(wanted, &format!("obnova {}", plan.kind))?
                     }

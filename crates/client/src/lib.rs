@@ -2,6 +2,7 @@
 
 mod account;
 mod care;
+mod cleanup;
 mod doctor;
 mod error;
 mod handover;
@@ -11,18 +12,19 @@ mod journal;
 mod journey;
 mod known;
 mod preflight;
-mod retire;
+mod register;
 
 pub use account::{LoginOutcome, login};
 pub use care::{PinView, TriesView};
+pub use cleanup::{Cleaned, Cleanup, CleanupItem, CleanupOptions, Measured, Removal, restore};
 pub use doctor::{Finding, Health, examine};
 pub use error::ClientError;
-pub use home::{AuthorityRecord, Home, Invitation, StoreSetting, SystemClock};
+pub use home::{AuthorityRecord, HelpContact, Home, Invitation, StoreSetting, SystemClock};
 pub use inventory::{CertificateView, Inventory, StoreView, expiry_days};
 pub use journal::{Evidence, ItemPlan, Journal, JournalError};
 pub use journey::{Flow, Journey, PinSource, Progress};
 pub use known::{ItemView, JourneyView};
+pub use obnova_keystore::{Load, serve as serve_module};
 pub use obnova_lifecycle::port::{Clock, Pin};
 pub use obnova_lifecycle::station::Station;
 pub use preflight::{PlanView, Preflight, RenewOptions};
-pub use retire::{Removal, Retired};

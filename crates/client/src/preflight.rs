@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use obnova_crypto::Primitives;
 use obnova_keystore::{SharedStore, StoreSigner};
+use obnova_lifecycle::device::Standing;
 use obnova_lifecycle::document::{CertificateName, Directory, Octets, VerdictQuestion, name};
 use obnova_lifecycle::issuance::Verdict;
 use obnova_lifecycle::plan::{self, Answer, Login, Plan, Presence, Room, Situation, Step, Which};
@@ -21,6 +22,7 @@ use crate::home::AuthorityRecord;
 use crate::inventory::{Inventory, OpenStore, kind_name};
 use crate::journal::{Evidence, ItemPlan};
 use crate::journey::PinSource;
+use crate::register::{day, register};
 use crate::{CertificateView, ClientError, Home};
 
 /// Window for renewal where no directory gives one.
@@ -137,6 +139,38 @@ fn profile(certificate: &Certificate) -> &'static str {
         Kind::Qualified => "qualified",
         _ => "commercial",
     }
+}
+
+/// Whether a successor of the qualified certificate may claim the device: it may not after the end of the device's
+/// certification, as far as the register knows it.
+fn is_certified(info: &StoreInfo, qualified: Option<&Certificate>, clock: &dyn Clock) -> bool {
+    let StoreKind::Token { manufacturer, model, .. } = &info.kind else { return true };
+    let claims = qualified.is_some_and(Certificate::claims_qualified_device);
+    let standing = register().standing(manufacturer, model, &day(clock.now()));
+    !(claims && matches!(standing, Standing::Ended { .. }))
+}
+
+/// The kind of the new key: the one asked for, or the first that the device can make and that still gets certificates.
+fn key_for(info: &StoreInfo, wanted: Option<KeyKind>, clock: &dyn Clock) -> Result<KeyKind, ClientError> {
+    let today = day(clock.now());
+    let ended = |kind: KeyKind| register().ended(kind, &today);
+    if let Some(kind) = wanted {
+        if !info.key_kinds.contains(&kind) {
+            return Err(ClientError::new("key-kind-unsupported", kind));
+        }
+        return match ended(kind) {
+            Some(end) => Err(ClientError::new("key-size-ended", format!("{kind}, {} ({})", end.last_day, end.source))),
+            None => Ok(kind),
+        };
+    }
+    let allowed = info.key_kinds.iter().copied().find(|kind| ended(*kind).is_none());
+    allowed.ok_or_else(|| {
+        let names: Vec<String> = info.key_kinds.iter().map(ToString::to_string).collect();
+        match info.key_kinds.is_empty() {
+            true => ClientError::new("key-kind-unsupported", &info.name),
+            false => ClientError::new("device-too-weak", format!("{}: {}", info.name, names.join(" "))),
+        }
+    })
 }
 
 fn ask_verdict(
@@ -309,10 +343,7 @@ impl Preflight {
                 refused.push((certificate.kind(), reason));
                 continue;
             }
-            let key = options.key.or_else(|| info.key_kinds.first().copied());
-            let key = key.filter(|kind| info.key_kinds.contains(kind)).ok_or_else(|| {
-                ClientError::new("key-kind-unsupported", options.key.map_or_else(String::new, |kind| kind.to_string()))
-            })?;
+            let key = key_for(info, options.key, clock)?;
             plans.push(ItemPlan {
                 kind: kind_name(certificate.kind()).to_owned(),
                 predecessor: Some(Octets(certificate.der().to_vec())),
@@ -354,7 +385,7 @@ impl Preflight {
             qualified: asked_for(qualified),
             commercial: asked_for(commercial),
             login,
-            device_certified: true,
+            device_certified: is_certified(info, qualified, clock),
             answer,
         };
         let Plan { steps, must_act } = plan::plan(&situation);

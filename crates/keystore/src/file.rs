@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use obnova_crypto::{Pfx, PfxError, PfxKey, Secret, SoftwareKey};
-use obnova_lifecycle::port::{KeyStore, KeyStoreError, Pin, PinState, Scheme, StoreInfo, StoreKind};
+use obnova_lifecycle::port::{Census, KeyStore, KeyStoreError, Pin, PinState, Scheme, StoreInfo, StoreKind};
 use obnova_lifecycle::retirement::RemovalPermit;
 use obnova_pki::{Certificate, KeyKind, Signer};
+use zeroize::Zeroizing;
 
 use crate::durable;
 
@@ -94,11 +95,14 @@ impl KeyStore for FileStore {
     fn info(&mut self) -> Result<StoreInfo, KeyStoreError> {
         Ok(StoreInfo {
             id: format!("file:{}", self.path.display()),
+            device: format!("file:{}", self.path.display()),
             name: self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             kind: StoreKind::File,
             pin: PinState::default(),
             puk: None,
             free: None,
+            total: None,
+            needs_login: true,
             key_kinds: vec![KeyKind::P256, KeyKind::P384, KeyKind::Rsa(3072), KeyKind::Rsa(4096)],
         })
     }
@@ -193,8 +197,52 @@ impl KeyStore for FileStore {
         self.forget_waiting(certificate.public_key())
     }
 
+    fn deposit(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
+        let mut main = self.main()?;
+        let is_there = main.others.contains(certificate)
+            || main.keys.iter().any(|entry| entry.certificate.as_ref() == Some(certificate));
+        if !is_there {
+            main.others.push(certificate.clone());
+            self.write(&self.path, &main)?;
+        }
+        if self.certificates()?.contains(certificate) { Ok(()) } else { Err(KeyStoreError::NotStored) }
+    }
+
+    fn import(&mut self, pkcs8: &Zeroizing<Vec<u8>>, label: &str) -> Result<Vec<u8>, KeyStoreError> {
+        let key = SoftwareKey::from_pkcs8(pkcs8).map_err(|error| failed("import into", &self.path, &error))?;
+        let public_key = key.public_key().to_vec();
+        if !self.keys()?.contains(&public_key) {
+            let mut waiting = self.waiting()?;
+            waiting.keys.push(PfxKey { key, certificate: None, name: Some(label.to_owned()) });
+            self.write(&self.beside(".waiting"), &waiting)?;
+        }
+        Ok(public_key)
+    }
+
+    fn census(&mut self) -> Result<Census, KeyStoreError> {
+        let certificates = self.certificates()?;
+        Ok(Census {
+            certificates: certificates.len(),
+            certificate_octets: certificates.iter().map(|certificate| certificate.der().len() as u64).sum(),
+            private_keys: self.keys()?.len(),
+            ..Census::default()
+        })
+    }
+
+    fn reserve(&mut self, _octets: usize) -> Result<(), KeyStoreError> {
+        Err(KeyStoreError::NotPossible)
+    }
+
+    fn change_puk(&mut self, _old: &Pin, _new: &Pin, _last_try: bool) -> Result<(), KeyStoreError> {
+        Err(KeyStoreError::NoPuk)
+    }
+
+    fn initialise(&mut self, _puk: &Pin, _name: &str, _new: &Pin, _last_try: bool) -> Result<(), KeyStoreError> {
+        Err(KeyStoreError::NotPossible)
+    }
+
     fn remove(&mut self, permit: &RemovalPermit) -> Result<(), KeyStoreError> {
-        let certificate = permit.certificate();
+        let Some(certificate) = permit.certificate() else { return self.forget_waiting(permit.public_key()) };
         let mut main = self.main()?;
         let before = main.keys.len() + main.others.len();
         main.keys.retain(|entry| entry.certificate.as_ref() != Some(certificate));

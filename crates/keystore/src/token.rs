@@ -15,26 +15,48 @@ use cryptoki::object::{Attribute, AttributeType, CertificateType, KeyType, Objec
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
-use der::asn1::{Any, BitString, ObjectIdentifier, OctetString, Uint, UintRef};
-use der::{Decode, Encode, Sequence};
-use obnova_crypto::Primitives;
-use obnova_lifecycle::port::{KeyStore, KeyStoreError, Pin, PinState, Scheme, StoreInfo, StoreKind};
+use der::Encode;
+use obnova_crypto::{Primitives, SoftwareKey};
+use obnova_lifecycle::port::{Census, KeyStore, KeyStoreError, Pin, PinState, Scheme, StoreInfo, StoreKind};
 use obnova_lifecycle::retirement::RemovalPermit;
-use obnova_pki::{Certificate, Digest, KeyKind, SignatureAlgorithm, Verifier, oid};
+use obnova_pki::{Certificate, Digest, KeyKind, SignatureAlgorithm, Signer, Verifier, oid};
+use zeroize::Zeroizing;
 
-/// Modules are initialised once per process and never unloaded: some crash when they are.
-fn module(path: &Path) -> Result<Pkcs11, KeyStoreError> {
-    static LOADED: OnceLock<Mutex<HashMap<PathBuf, Pkcs11>>> = OnceLock::new();
+use crate::object::{Imported, digest_info, ec_spki, ecdsa_value, rsa_spki};
+use crate::raw::Raw;
+
+/// Label of the object that holds room on a device.
+const RESERVATION: &[u8] = b"obnova reservation";
+
+/// A module that was loaded and started.
+#[derive(Clone)]
+struct Module {
+    context: Pkcs11,
+    raw: Raw,
+}
+
+/// Modules are initialised once per process and never unloaded: some crash when they are. NSS is started for one
+/// database, given as `parameters`.
+fn module(path: &Path, parameters: Option<&str>) -> Result<Module, KeyStoreError> {
+    static LOADED: OnceLock<Mutex<HashMap<PathBuf, Module>>> = OnceLock::new();
     let mut loaded = LOADED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = loaded.get(path) {
         return Ok(known.clone());
     }
-    let missing = |error: Error| KeyStoreError::ModuleMissing { detail: format!("{}: {error}", path.display()) };
-    let module = Pkcs11::new(path).map_err(missing)?;
-    match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+    let missing = |error: &dyn std::fmt::Display| KeyStoreError::ModuleMissing {
+        detail: format!("{}: {error}", path.display()),
+    };
+    let context = Pkcs11::new(path).map_err(|error| missing(&error))?;
+    let raw = Raw::of(path).map_err(|error| missing(&error))?;
+    let started = match parameters {
+        Some(parameters) => raw.initialize_nss(parameters),
+        None => context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)),
+    };
+    match started {
         Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
-        Err(error) => return Err(missing(error)),
+        Err(error) => return Err(missing(&error)),
     }
+    let module = Module { context, raw };
     loaded.insert(path.to_owned(), module.clone());
     Ok(module)
 }
@@ -45,31 +67,63 @@ fn module(path: &Path) -> Result<Pkcs11, KeyStoreError> {
 ///
 /// [`KeyStoreError::ModuleMissing`], or the module's answer to C_GetSlotList.
 pub fn tokens(path: &Path) -> Result<Vec<TokenStore>, KeyStoreError> {
-    let module = module(path)?;
-    let mut found = Vec::new();
-    for slot in module.get_slots_with_token().map_err(map)? {
-        let Ok(info) = module.get_token_info(slot) else { continue };
-        if info.token_initialized() {
-            found.push(TokenStore {
-                module: module.clone(),
-                model: info.model().to_owned(),
-                serial: info.serial_number().to_owned(),
-                session: None,
-                signing: HashMap::new(),
-            });
+    tokens_of(module(path, None)?, None)
+}
+
+/// The key database of a browser's profile, by the module of NSS.
+///
+/// # Errors
+///
+/// [`KeyStoreError::ModuleMissing`], or the module's answer to C_GetSlotList.
+pub fn browser_store(path: &Path, profile: &Path) -> Result<Vec<TokenStore>, KeyStoreError> {
+    let parameters = format!(
+        "configdir='sql:{}' certPrefix='' keyPrefix='' secmod='' flags= tokenDescription='{}'",
+        profile.display(),
+        profile.file_name().unwrap_or_default().to_string_lossy().replace('\'', " ")
+    );
+    tokens_of(module(path, Some(&parameters))?, Some(profile))
+}
+
+fn tokens_of(module: Module, profile: Option<&Path>) -> Result<Vec<TokenStore>, KeyStoreError> {
+    let mut found: Vec<TokenStore> = Vec::new();
+    for slot in module.context.get_slots_with_token().map_err(map)? {
+        let Ok(info) = module.context.get_token_info(slot) else { continue };
+        // The other token of NSS only computes.
+        let computes_only = profile.is_some() && info.write_protected();
+        if !info.token_initialized() || computes_only {
+            continue;
         }
+        let (model, serial) = (info.model().to_owned(), info.serial_number().to_owned());
+        let ordinal = found.iter().filter(|other| other.model == model && other.serial == serial).count();
+        found.push(TokenStore {
+            module: module.clone(),
+            model,
+            serial,
+            ordinal,
+            profile: profile.map(Path::to_owned),
+            session: None,
+            signing: HashMap::new(),
+            accepted: None,
+        });
     }
     Ok(found)
 }
 
-/// One token, found by model and serial number, never by slot or label.
+/// One login of a token, found by model and serial number, never by slot or label.
 pub struct TokenStore {
-    module: Pkcs11,
+    module: Module,
     model: String,
     serial: String,
+    /// Which of the slots that call themselves by this model and serial number: a device with several PINs shows
+    /// itself in several slots.
+    ordinal: usize,
+    /// The browser's profile, when it is no device.
+    profile: Option<PathBuf>,
     session: Option<Session>,
-    /// Keys that signed in this session, by their SubjectPublicKeyInfo.
-    signing: HashMap<Vec<u8>, ObjectHandle>,
+    /// Keys that signed in this session, by their SubjectPublicKeyInfo, and whether each signature wants a login.
+    signing: HashMap<Vec<u8>, (ObjectHandle, bool)>,
+    /// The PIN that was accepted, for keys that want it at each signature; wiped with the store.
+    accepted: Option<Pin>,
 }
 
 /// A private key object with its SubjectPublicKeyInfo and its CKA_ID.
@@ -94,71 +148,50 @@ fn map(error: Error) -> KeyStoreError {
     }
 }
 
-#[derive(Sequence)]
-struct RsaPublicKey {
-    modulus: Uint,
-    exponent: Uint,
-}
-
-#[derive(Sequence)]
-struct EcdsaValue<'a> {
-    r: UintRef<'a>,
-    s: UintRef<'a>,
-}
-
-fn spki(algorithm: ObjectIdentifier, parameters: Any, key: &[u8]) -> Option<Vec<u8>> {
-    spki::SubjectPublicKeyInfoOwned {
-        algorithm: spki::AlgorithmIdentifierOwned { oid: algorithm, parameters: Some(parameters) },
-        subject_public_key: BitString::from_bytes(key).ok()?,
-    }
-    .to_der()
-    .ok()
-}
-
-fn rsa_spki(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
-    let key = RsaPublicKey { modulus: Uint::new(modulus).ok()?, exponent: Uint::new(exponent).ok()? };
-    spki(oid::RSA_ENCRYPTION, Any::null(), &key.to_der().ok()?)
-}
-
-fn ec_spki(parameters: &[u8], point: &[u8]) -> Option<Vec<u8>> {
-    // CKA_EC_POINT is an OCTET STRING in DER; some modules give the bare point.
-    let point = match OctetString::from_der(point) {
-        Ok(wrapped) => wrapped.as_bytes().to_vec(),
-        Err(_) => point.to_vec(),
-    };
-    spki(oid::EC_PUBLIC_KEY, Any::from_der(parameters).ok()?, &point)
-}
-
-/// DigestInfo of RSASSA-PKCS1-v1_5 (RFC 8017 section 9.2).
-fn digest_info(digest: Digest, value: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
-    #[derive(Sequence)]
-    struct DigestInfo {
-        algorithm: spki::AlgorithmIdentifierOwned,
-        digest: OctetString,
-    }
-    let mut algorithm = digest.identifier();
-    algorithm.parameters = Some(Any::null());
-    OctetString::new(value)
-        .and_then(|digest| DigestInfo { algorithm, digest }.to_der())
-        .map_err(|error| KeyStoreError::Module { call: "DigestInfo".to_owned(), code: error.to_string() })
-}
-
 /// The lengths of a PIN that C_GetTokenInfo gives, when they say something.
 fn length(info: &TokenInfo) -> Option<(usize, usize)> {
     let (least, most) = (info.min_pin_length(), info.max_pin_length());
     (most > 0 && least <= most).then_some((least, most))
 }
 
-/// A new PIN is measured before anything is sent; devices that type it themselves are not asked.
-fn check_new(state: &PinState, new: &Pin) -> Result<(), KeyStoreError> {
-    if state.pad {
-        return Err(KeyStoreError::PadOnly);
+/// What a refused write means. Very few devices say plainly that they are full.
+fn map_write(error: Error) -> KeyStoreError {
+    match error {
+        Error::Pkcs11(code @ (RvError::GeneralError | RvError::DeviceError | RvError::FunctionFailed), call) => {
+            KeyStoreError::WriteFailed { call: format!("C_{call:?}"), code: format!("{code:?}") }
+        }
+        Error::Pkcs11(RvError::UserNotLoggedIn | RvError::UserTypeInvalid, _) => KeyStoreError::ManagedElsewhere,
+        other => map(other),
     }
+}
+
+/// A new PIN is measured before anything is sent; one that is typed on the device is the device's matter.
+fn check_new(state: &PinState, new: &Pin) -> Result<(), KeyStoreError> {
     match state.length {
-        Some((least, most)) if !(least..=most).contains(&new.expose().len()) => {
+        Some((least, most)) if !state.pad && !(least..=most).contains(&new.expose().len()) => {
             Err(KeyStoreError::PinLength { least, most })
         }
         _ => Ok(()),
+    }
+}
+
+/// The PIN's state, when a try may be spent.
+fn spendable(info: &StoreInfo, last_try: bool) -> Result<PinState, KeyStoreError> {
+    if info.pin.locked {
+        return Err(KeyStoreError::PinLocked);
+    }
+    if info.pin.final_try && !last_try {
+        return Err(KeyStoreError::PinLastTry);
+    }
+    Ok(info.pin)
+}
+
+/// Free memory, when the device tells something that can be true: NSS says 1 of 1, others more than they have.
+fn free(info: &TokenInfo) -> Option<u64> {
+    let free = info.free_public_memory()? as u64;
+    match info.total_public_memory() {
+        Some(total) if total as u64 >= free && total > 1 => Some(free),
+        _ => None,
     }
 }
 
@@ -185,36 +218,40 @@ fn match_by_id(
 
 impl TokenStore {
     fn slot(&self) -> Result<Slot, KeyStoreError> {
-        for slot in self.module.get_slots_with_token().map_err(map)? {
-            if let Ok(info) = self.module.get_token_info(slot)
+        let mut nth = 0;
+        for slot in self.module.context.get_slots_with_token().map_err(map)? {
+            if let Ok(info) = self.module.context.get_token_info(slot)
                 && info.serial_number() == self.serial
                 && info.model() == self.model
                 && info.token_initialized()
             {
-                return Ok(slot);
+                if nth == self.ordinal {
+                    return Ok(slot);
+                }
+                nth += 1;
             }
         }
         Err(KeyStoreError::Gone)
     }
 
+    /// Whether the device is still there: decided by the list of slots, because no error code tells it reliably.
+    pub fn is_there(&self) -> bool {
+        self.slot().is_ok()
+    }
+
+    /// Forgets the session, so that the next call begins anew: after the device was pulled and came back.
+    pub fn forget(&mut self) {
+        self.signing.clear();
+        self.session = None;
+        self.accepted = None;
+    }
+
     fn session(&mut self) -> Result<&Session, KeyStoreError> {
         if self.session.is_none() {
             let slot = self.slot()?;
-            self.session = Some(self.module.open_rw_session(slot).map_err(map)?);
+            self.session = Some(self.module.context.open_rw_session(slot).map_err(map)?);
         }
         self.session.as_ref().ok_or(KeyStoreError::Gone)
-    }
-
-    /// The PIN's state, when a try may be spent.
-    fn spendable(&mut self, last_try: bool) -> Result<PinState, KeyStoreError> {
-        let state = self.info()?.pin;
-        if state.locked {
-            return Err(KeyStoreError::PinLocked);
-        }
-        if state.final_try && !last_try {
-            return Err(KeyStoreError::PinLastTry);
-        }
-        Ok(state)
     }
 
     /// What a refused PIN means: some modules go on saying "incorrect" for one that is locked, and the flag tells
@@ -338,37 +375,131 @@ impl TokenStore {
             .ok_or(KeyStoreError::KeyMissing)
     }
 
-    fn sign_by(&mut self, object: ObjectHandle, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
-        let session = self.session()?;
-        match scheme {
+    fn sign_by(
+        &mut self,
+        (object, each_time): (ObjectHandle, bool),
+        scheme: Scheme,
+        message: &[u8],
+    ) -> Result<Vec<u8>, KeyStoreError> {
+        let (mechanism, data) = match scheme {
             Scheme::RsaPssSha256 => {
                 let parameters =
                     PkcsPssParams { hash_alg: MechanismType::SHA256, mgf: PkcsMgfType::MGF1_SHA256, s_len: 32.into() };
-                session.sign(&Mechanism::Sha256RsaPkcsPss(parameters), object, message).map_err(map)
+                (Mechanism::RsaPkcsPss(parameters), Primitives.digest(Digest::Sha256, message))
             }
             Scheme::Plain(algorithm) => {
                 let digest = algorithm.digest();
                 let value = Primitives.digest(digest, message);
                 match algorithm {
                     SignatureAlgorithm::RsaSha256 | SignatureAlgorithm::RsaSha384 | SignatureAlgorithm::RsaSha512 => {
-                        session.sign(&Mechanism::RsaPkcs, object, &digest_info(digest, &value)?).map_err(map)
+                        (Mechanism::RsaPkcs, digest_info(digest, &value)?)
                     }
                     SignatureAlgorithm::EcdsaSha256
                     | SignatureAlgorithm::EcdsaSha384
-                    | SignatureAlgorithm::EcdsaSha512 => {
-                        let raw = session.sign(&Mechanism::Ecdsa, object, &value).map_err(map)?;
-                        let (r, s) = raw.split_at(raw.len() / 2);
-                        UintRef::new(r).and_then(|r| EcdsaValue { r, s: UintRef::new(s)? }.to_der()).map_err(|error| {
-                            KeyStoreError::Module { call: "C_Sign".to_owned(), code: format!("not r and s: {error}") }
-                        })
-                    }
+                    | SignatureAlgorithm::EcdsaSha512 => (Mechanism::Ecdsa, value),
                 }
             }
+        };
+        let pin = self.accepted.as_ref().map(secret);
+        let raw = self.module.raw.clone();
+        let session = self.session()?;
+        session.sign_init(&mechanism, object).map_err(map)?;
+        if each_time {
+            // Nothing may stand between this login and the signature.
+            session.login(UserType::ContextSpecific, pin.as_ref()).map_err(map)?;
+        }
+        let signature = raw.sign(session.handle(), &data).map_err(map)?;
+        if matches!(mechanism, Mechanism::Ecdsa) { ecdsa_value(&signature) } else { Ok(signature) }
+    }
+
+    /// Whether each signature of a key wants the PIN once more.
+    fn wants_login(&mut self, object: ObjectHandle) -> bool {
+        let told = self.read(object, &[AttributeType::AlwaysAuthenticate]).unwrap_or_default();
+        matches!(told.first(), Some(Attribute::AlwaysAuthenticate(true)))
+    }
+
+    /// Logs the security officer in for as long as `work` takes. The PUK is sent once.
+    fn as_officer(
+        &mut self,
+        puk: &Pin,
+        last_try: bool,
+        work: impl FnOnce(&mut Self) -> Result<(), KeyStoreError>,
+    ) -> Result<(), KeyStoreError> {
+        let state = self.info()?.puk.ok_or(KeyStoreError::NoPuk)?;
+        if state.locked {
+            return Err(KeyStoreError::PukLocked);
+        }
+        if state.final_try && !last_try {
+            return Err(KeyStoreError::PukLastTry);
+        }
+        // The SO and the user cannot be logged in at the same time, and it is the whole device that is logged in.
+        self.signing.clear();
+        let _ = self.session()?.logout();
+        let typed = secret(puk);
+        let typed = (!state.pad).then_some(&typed);
+        if let Err(error) = self.session()?.login(UserType::So, typed) {
+            return Err(self.refused_puk(error));
+        }
+        let done = work(self);
+        let _ = self.session()?.logout();
+        done
+    }
+
+    /// What a refused PUK means.
+    fn refused_puk(&mut self, error: Error) -> KeyStoreError {
+        match map(error) {
+            KeyStoreError::PinIncorrect { .. } | KeyStoreError::PinLocked => {
+                let after = self.info().ok().and_then(|info| info.puk).unwrap_or_default();
+                if after.locked {
+                    KeyStoreError::PukLocked
+                } else {
+                    KeyStoreError::PukIncorrect { final_try: after.final_try }
+                }
+            }
+            other => other,
         }
     }
 
+    /// Writes a certificate object and reads it back.
+    fn write_certificate(&mut self, certificate: &Certificate, id: Vec<u8>) -> Result<(), KeyStoreError> {
+        if self.certificates()?.contains(certificate) {
+            return Ok(());
+        }
+        let serial = certificate.serial().to_integer();
+        let mut encoded = vec![0x02, u8::try_from(serial.len()).unwrap_or(0)];
+        encoded.extend_from_slice(&serial);
+        self.session()?
+            .create_object(&[
+                Attribute::Class(ObjectClass::CERTIFICATE),
+                Attribute::CertificateType(CertificateType::X_509),
+                Attribute::Token(true),
+                Attribute::Private(false),
+                Attribute::Id(id),
+                Attribute::Label(certificate.subject().common_name().into_bytes()),
+                Attribute::Subject(certificate.subject().der().to_vec()),
+                Attribute::Issuer(certificate.issuer().der().to_vec()),
+                Attribute::SerialNumber(encoded),
+                Attribute::Value(certificate.der().to_vec()),
+            ])
+            .map_err(map_write)?;
+        // The answer of C_CreateObject is not believed: some tokens say yes and store nothing.
+        if self.certificates()?.contains(certificate) { Ok(()) } else { Err(KeyStoreError::NotStored) }
+    }
+
+    /// Makes a pair of keys by these templates.
+    fn make_pair(
+        &mut self,
+        mechanism: &Mechanism<'_>,
+        public: &[Attribute],
+        private: &[Attribute],
+    ) -> Result<ObjectHandle, Error> {
+        let slot_gone = || Error::Pkcs11(RvError::TokenNotPresent, cryptoki::context::Function::GenerateKeyPair);
+        let session = self.session().map_err(|_| slot_gone())?;
+        session.generate_key_pair(mechanism, public, private).map(|(public, _)| public)
+    }
+
     fn key_kinds(&self, slot: Slot) -> Vec<KeyKind> {
-        let mechanisms = self.module.get_mechanism_list(slot).unwrap_or_default();
+        let mechanisms = self.module.context.get_mechanism_list(slot).unwrap_or_default();
         let mut kinds = Vec::new();
         if mechanisms.contains(&MechanismType::ECC_KEY_PAIR_GEN) && mechanisms.contains(&MechanismType::ECDSA) {
             kinds.extend([KeyKind::P256, KeyKind::P384]);
@@ -376,6 +507,7 @@ impl TokenStore {
         if mechanisms.contains(&MechanismType::RSA_PKCS_KEY_PAIR_GEN) {
             let most = self
                 .module
+                .context
                 .get_mechanism_info(slot, MechanismType::RSA_PKCS_KEY_PAIR_GEN)
                 .map_or(2048, |info| info.max_key_size());
             kinds.extend([3072u32, 4096, 2048].into_iter().filter(|&bits| bits as usize <= most).map(KeyKind::Rsa));
@@ -387,83 +519,121 @@ impl TokenStore {
 impl KeyStore for TokenStore {
     fn info(&mut self) -> Result<StoreInfo, KeyStoreError> {
         let slot = self.slot()?;
-        let info = self.module.get_token_info(slot).map_err(map)?;
+        let info = self.module.context.get_token_info(slot).map_err(map)?;
         let library_version =
-            self.module.get_library_info().map(|info| info.library_version().to_string()).unwrap_or_default();
+            self.module.context.get_library_info().map(|info| info.library_version().to_string()).unwrap_or_default();
+        let device = match &self.profile {
+            Some(profile) => format!("nss:{}", profile.display()),
+            None => format!("token:{}:{}", self.model, self.serial),
+        };
+        let tries = |count_low, final_try, locked| PinState {
+            count_low,
+            final_try,
+            locked,
+            pad: info.protected_authentication_path(),
+            length: length(&info),
+        };
         Ok(StoreInfo {
-            id: format!("token:{}:{}", self.model, self.serial),
-            name: info.label().to_owned(),
-            kind: StoreKind::Token {
-                manufacturer: info.manufacturer_id().to_owned(),
-                model: self.model.clone(),
-                library_version,
+            id: if self.ordinal == 0 { device.clone() } else { format!("{device}/{}", self.ordinal + 1) },
+            device,
+            name: match &self.profile {
+                Some(profile) => profile.display().to_string(),
+                None => info.label().to_owned(),
             },
-            pin: PinState {
-                count_low: info.user_pin_count_low(),
-                final_try: info.user_pin_final_try(),
-                locked: info.user_pin_locked(),
-                pad: info.protected_authentication_path(),
-                length: length(&info),
+            kind: match &self.profile {
+                Some(_) => StoreKind::Browser,
+                None => StoreKind::Token {
+                    manufacturer: info.manufacturer_id().to_owned(),
+                    model: self.model.clone(),
+                    library_version,
+                },
             },
-            puk: Some(PinState {
-                count_low: info.so_pin_count_low(),
-                final_try: info.so_pin_final_try(),
-                locked: info.so_pin_locked(),
-                pad: info.protected_authentication_path(),
-                length: length(&info),
-            }),
-            free: info.free_public_memory().map(|free| free as u64),
+            pin: tries(info.user_pin_count_low(), info.user_pin_final_try(), info.user_pin_locked()),
+            puk: self
+                .profile
+                .is_none()
+                .then(|| tries(info.so_pin_count_low(), info.so_pin_final_try(), info.so_pin_locked())),
+            free: free(&info),
+            total: info.total_public_memory().map(|total| total as u64),
+            needs_login: info.login_required(),
             key_kinds: self.key_kinds(slot),
         })
     }
 
     fn unlock(&mut self, pin: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
-        let state = self.spendable(last_try)?;
+        let info = self.info()?;
+        if !info.needs_login {
+            return Ok(());
+        }
+        let state = spendable(&info, last_try)?;
         let typed = secret(pin);
         let typed = (!state.pad).then_some(&typed);
         match self.session()?.login(UserType::User, typed) {
-            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
+                self.accepted = (!state.pad).then(|| pin.clone());
+                Ok(())
+            }
             Err(error) => Err(self.refused_pin(error)),
         }
     }
 
     fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
-        check_new(&self.spendable(last_try)?, new)?;
-        let (old, new) = (secret(old), secret(new));
-        match self.session()?.set_pin(&old, &new) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.refused_pin(error)),
-        }
+        let state = spendable(&self.info()?, last_try)?;
+        check_new(&state, new)?;
+        let raw = self.module.raw.clone();
+        let (typed, new) = (secret(old), secret(new));
+        let session = self.session()?;
+        let changed =
+            if state.pad { raw.set_pin_on_pad(session.handle()) } else { session.set_pin(&typed, &new) };
+        self.accepted = None;
+        changed.map_err(|error| self.refused_pin(error))
     }
 
     fn unblock_pin(&mut self, puk: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
         let state = self.info()?.puk.ok_or(KeyStoreError::NoPuk)?;
         check_new(&state, new)?;
+        let new = secret(new);
+        self.as_officer(puk, last_try, |store| {
+            let raw = store.module.raw.clone();
+            let session = store.session()?;
+            if state.pad { raw.init_pin_on_pad(session.handle()) } else { session.init_pin(&new) }.map_err(map)
+        })
+    }
+
+    fn change_puk(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        let state = self.info()?.puk.ok_or(KeyStoreError::NoPuk)?;
+        check_new(&state, new)?;
+        let (typed, new) = (secret(old), secret(new));
+        self.as_officer(old, last_try, |store| {
+            let raw = store.module.raw.clone();
+            let session = store.session()?;
+            if state.pad { raw.set_pin_on_pad(session.handle()) } else { session.set_pin(&typed, &new) }.map_err(map)
+        })
+    }
+
+    fn initialise(&mut self, puk: &Pin, name: &str, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        let info = self.info()?;
+        let state = info.puk.ok_or(KeyStoreError::NotPossible)?;
         if state.locked {
             return Err(KeyStoreError::PukLocked);
         }
         if state.final_try && !last_try {
             return Err(KeyStoreError::PukLastTry);
         }
-        let (typed, new) = (secret(puk), secret(new));
-        // The SO and the user cannot be logged in at the same time, and it is the whole device that is logged in.
-        let _ = self.session()?.logout();
-        if let Err(error) = self.session()?.login(UserType::So, Some(&typed)) {
-            return Err(match map(error) {
-                KeyStoreError::PinIncorrect { .. } | KeyStoreError::PinLocked => {
-                    let after = self.info()?.puk.unwrap_or_default();
-                    if after.locked {
-                        KeyStoreError::PukLocked
-                    } else {
-                        KeyStoreError::PukIncorrect { final_try: after.final_try }
-                    }
-                }
-                other => other,
+        check_new(&state, new)?;
+        let slot = self.slot()?;
+        // No session may be open (PKCS#11 2.40 section 5.5, C_InitToken).
+        self.forget();
+        if let Err(error) = self.module.context.init_token(slot, &secret(puk), name) {
+            return Err(match error {
+                Error::Pkcs11(RvError::FunctionNotSupported, _) => KeyStoreError::NotPossible,
+                error => self.refused_puk(error),
             });
         }
-        let set = self.session()?.init_pin(&new).map_err(map);
-        let _ = self.session()?.logout();
-        set
+        // Some devices take a new serial number with their new life.
+        let info = self.module.context.get_token_info(slot).map_err(map)?;
+        self.serial = info.serial_number().to_owned();
+        self.unblock_pin(puk, new, last_try)
     }
 
     fn certificates(&mut self) -> Result<Vec<Certificate>, KeyStoreError> {
@@ -509,14 +679,33 @@ impl KeyStore for TokenStore {
         if matches!(kind, KeyKind::Rsa(_)) {
             private.push(Attribute::Decrypt(true));
         }
-        let (public_object, _) =
-            self.session()?.generate_key_pair(&mechanism, &public, &private).map_err(|error| match error {
-                Error::Pkcs11(RvError::KeySizeRange | RvError::MechanismInvalid | RvError::CurveNotSupported, _) => {
-                    KeyStoreError::KeyKindUnsupported(kind)
-                }
-                error => map(error),
-            })?;
-        self.public_key_of(public_object)?.0.ok_or(KeyStoreError::NotStored)
+        let mut made = self.make_pair(&mechanism, &public, &private);
+        if let Err(Error::Pkcs11(
+            RvError::AttributeTypeInvalid
+            | RvError::AttributeValueInvalid
+            | RvError::AttributeReadOnly
+            | RvError::TemplateInconsistent,
+            _,
+        )) = made
+        {
+            // Once more with the least that means the same: some cards take nothing else.
+            public.retain(|attribute| !matches!(attribute, Attribute::Verify(_) | Attribute::Private(_)));
+            private.retain(|attribute| !matches!(attribute, Attribute::Extractable(_) | Attribute::Decrypt(_)));
+            made = self.make_pair(&mechanism, &public, &private);
+        }
+        let object = made.map_err(|error| match error {
+            Error::Pkcs11(
+                RvError::KeySizeRange
+                | RvError::MechanismInvalid
+                | RvError::MechanismParamInvalid
+                | RvError::CurveNotSupported
+                | RvError::AttributeValueInvalid
+                | RvError::FunctionNotSupported,
+                _,
+            ) => KeyStoreError::KeyKindUnsupported(kind),
+            error => map_write(error),
+        })?;
+        self.public_key_of(object)?.0.ok_or(KeyStoreError::NotStored)
     }
 
     fn sign(&mut self, public_key: &[u8], scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
@@ -524,8 +713,9 @@ impl KeyStore for TokenStore {
             Some(known) => *known,
             None => {
                 let (object, _) = self.private_key(public_key)?;
-                self.signing.insert(public_key.to_vec(), object);
-                object
+                let known = (object, self.wants_login(object));
+                self.signing.insert(public_key.to_vec(), known);
+                known
             }
         };
         let signature = self.sign_by(object, scheme, message);
@@ -541,44 +731,114 @@ impl KeyStore for TokenStore {
             KeyStoreError::KeyMissing => KeyStoreError::NotOurKey,
             other => other,
         })?;
-        if !self.certificates()?.contains(certificate) {
-            let mut serial = vec![0x02, certificate.serial().to_integer().len() as u8];
-            serial.extend_from_slice(&certificate.serial().to_integer());
-            self.session()?
-                .create_object(&[
-                    Attribute::Class(ObjectClass::CERTIFICATE),
-                    Attribute::CertificateType(CertificateType::X_509),
-                    Attribute::Token(true),
-                    Attribute::Private(false),
-                    Attribute::Id(id),
-                    Attribute::Label(certificate.subject().common_name().into_bytes()),
-                    Attribute::Subject(certificate.subject().der().to_vec()),
-                    Attribute::Issuer(certificate.issuer().der().to_vec()),
-                    Attribute::SerialNumber(serial),
-                    Attribute::Value(certificate.der().to_vec()),
-                ])
-                .map_err(map)?;
+        self.write_certificate(certificate, id)
+    }
+
+    fn deposit(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
+        self.signing.clear();
+        let id = match self.private_key(certificate.public_key()) {
+            Ok((_, id)) => id,
+            Err(_) => Primitives.digest(Digest::Sha1, certificate.public_key()),
+        };
+        self.write_certificate(certificate, id)
+    }
+
+    fn import(&mut self, pkcs8: &Zeroizing<Vec<u8>>, label: &str) -> Result<Vec<u8>, KeyStoreError> {
+        self.signing.clear();
+        let wrong = |why: &dyn std::fmt::Display| KeyStoreError::Module {
+            call: "PrivateKeyInfo".to_owned(),
+            code: why.to_string(),
+        };
+        let public_key =
+            SoftwareKey::from_pkcs8(pkcs8).map(|key| key.public_key().to_vec()).map_err(|error| wrong(&error))?;
+        if self.keys()?.contains(&public_key) {
+            return Ok(public_key);
         }
-        // The answer of C_CreateObject is not believed: some tokens say yes and store nothing.
-        if self.certificates()?.contains(certificate) { Ok(()) } else { Err(KeyStoreError::NotStored) }
+        let id = Primitives.octets::<20>();
+        let objects = Imported::of(pkcs8, &public_key, &id, label).map_err(|error| wrong(&error))?;
+        let kind = KeyKind::of(&public_key).map_err(|error| wrong(&error))?;
+        let refused = |error| match error {
+            Error::Pkcs11(
+                RvError::KeySizeRange
+                | RvError::TemplateInconsistent
+                | RvError::AttributeValueInvalid
+                | RvError::AttributeTypeInvalid
+                | RvError::FunctionNotSupported,
+                _,
+            ) => KeyStoreError::KeyKindUnsupported(kind),
+            error => map_write(error),
+        };
+        let private = self.session()?.create_object(&objects.private).map_err(refused)?;
+        // A device that derives the public half itself refuses to be told it.
+        if let Err(error) = self.session()?.create_object(&objects.public)
+            && matches!(map_write(error), KeyStoreError::Full)
+        {
+            // Only what this call made is taken back.
+            self.session()?.destroy_object(private).map_err(map)?;
+            return Err(KeyStoreError::Full);
+        }
+        if self.keys()?.contains(&public_key) { Ok(public_key) } else { Err(KeyStoreError::NotStored) }
+    }
+
+    fn census(&mut self) -> Result<Census, KeyStoreError> {
+        let certificates = self.certificate_objects()?;
+        let mut census = Census {
+            certificates: certificates.len(),
+            certificate_octets: certificates.iter().map(|(found, _, _)| found.der().len() as u64).sum(),
+            free: self.info()?.free,
+            ..Census::default()
+        };
+        for (class, count) in [
+            (ObjectClass::PRIVATE_KEY, &mut census.private_keys),
+            (ObjectClass::PUBLIC_KEY, &mut census.public_keys),
+            (ObjectClass::DATA, &mut census.data),
+        ] {
+            *count = self.find(&[Attribute::Class(class)])?.len();
+        }
+        Ok(census)
+    }
+
+    fn reserve(&mut self, octets: usize) -> Result<(), KeyStoreError> {
+        let held = [Attribute::Class(ObjectClass::DATA), Attribute::Label(RESERVATION.to_vec())];
+        for object in self.find(&held)? {
+            self.session()?.destroy_object(object).map_err(map_write)?;
+        }
+        if octets == 0 {
+            return Ok(());
+        }
+        let mut wanted = held.to_vec();
+        wanted.extend([Attribute::Token(true), Attribute::Private(false), Attribute::Value(vec![0; octets])]);
+        self.session()?.create_object(&wanted).map_err(|error| match error {
+            Error::Pkcs11(
+                RvError::TemplateInconsistent
+                | RvError::AttributeTypeInvalid
+                | RvError::AttributeValueInvalid
+                | RvError::FunctionNotSupported,
+                _,
+            ) => KeyStoreError::NotPossible,
+            error => map_write(error),
+        })?;
+        if self.find(&held)?.is_empty() { Err(KeyStoreError::NotStored) } else { Ok(()) }
     }
 
     fn remove(&mut self, permit: &RemovalPermit) -> Result<(), KeyStoreError> {
         self.signing.clear();
-        let certificate = permit.certificate();
         let objects = self.certificate_objects()?;
-        let shared =
-            objects.iter().any(|(other, _, _)| other != certificate && other.public_key() == certificate.public_key());
-        if !shared {
+        let certificate = permit.certificate();
+        // Keys that another certificate needs stay; so do those of an "orphan" that has one after all.
+        let needed = objects
+            .iter()
+            .any(|(other, _, _)| Some(other) != certificate && other.public_key() == permit.public_key());
+        if !needed {
             // The certificate goes last: a removal that was cut short finds its keys again by it.
             for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
                 let doomed: Vec<ObjectHandle> = if class == ObjectClass::PRIVATE_KEY {
                     let all = self.private_keys()?;
-                    all.into_iter().filter(|(_, key, _)| key == certificate.public_key()).map(|(o, _, _)| o).collect()
+                    all.into_iter().filter(|(_, key, _)| key == permit.public_key()).map(|(o, _, _)| o).collect()
                 } else {
                     let mut matching = Vec::new();
                     for object in self.find(&[Attribute::Class(class)])? {
-                        if self.public_key_of(object)?.0.as_deref() == Some(certificate.public_key()) {
+                        if self.public_key_of(object)?.0.as_deref() == Some(permit.public_key()) {
                             matching.push(object);
                         }
                     }
@@ -592,13 +852,13 @@ impl KeyStore for TokenStore {
                     });
                 }
                 for object in doomed {
-                    self.session()?.destroy_object(object).map_err(map)?;
+                    self.session()?.destroy_object(object).map_err(map_write)?;
                 }
             }
         }
         for (stored, _, object) in objects {
-            if stored == *certificate {
-                self.session()?.destroy_object(object).map_err(map)?;
+            if Some(&stored) == certificate {
+                self.session()?.destroy_object(object).map_err(map_write)?;
             }
         }
         Ok(())

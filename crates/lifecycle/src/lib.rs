@@ -3,6 +3,7 @@
 //! Nothing here does input or output; time, keys and other machines come through [`port`].
 
 pub mod acceptance;
+pub mod device;
 pub mod document;
 pub mod issuance;
 pub mod plan;

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use obnova_pki::{Certificate, KeyKind, SignatureAlgorithm};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// Where time comes from.
@@ -27,8 +28,39 @@ impl Pin {
     }
 }
 
+/// Kinds of keys as their names, `RSA-3072` or `P-256`, in what is written down or sent.
+mod kind_name {
+    use obnova_pki::KeyKind;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(kind: &KeyKind, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(kind)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<KeyKind, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        KeyKind::from_name(&text).ok_or_else(|| serde::de::Error::custom("no such kind of key"))
+    }
+}
+
+/// A list of them.
+mod kind_names {
+    use obnova_pki::KeyKind;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(kinds: &[KeyKind], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(kinds.iter().map(ToString::to_string))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<KeyKind>, D::Error> {
+        let names = Vec::<String>::deserialize(deserializer)?;
+        Ok(names.iter().filter_map(|name| KeyKind::from_name(name)).collect())
+    }
+}
+
 /// Why a key store did not do what was asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum KeyStoreError {
     /// Nobody gave the PIN yet.
@@ -75,7 +107,28 @@ pub enum KeyStoreError {
     /// What was written is not what is read back.
     NotStored,
     /// This kind of key cannot be made here.
-    KeyKindUnsupported(KeyKind),
+    KeyKindUnsupported(#[serde(with = "kind_name")] KeyKind),
+    /// Keys and certificates of this device are written under another login than the holder's: it is managed elsewhere.
+    ManagedElsewhere,
+    /// This store cannot do that at all.
+    NotPossible,
+    /// The device refused to write with a code that many devices give when they are full.
+    WriteFailed {
+        /// Name of the PKCS#11 function.
+        call: String,
+        /// Its return value.
+        code: String,
+    },
+    /// The module did not answer in time; its process was ended, and the next call begins anew.
+    Silent {
+        /// What it was asked.
+        call: String,
+    },
+    /// The process of the module ended in the middle of a call.
+    Crashed {
+        /// What is known of it.
+        detail: String,
+    },
     /// The device answered with a code that has no meaning here.
     Module {
         /// Name of the PKCS#11 function.
@@ -116,6 +169,11 @@ impl KeyStoreError {
             Self::NotOurKey => "not-our-key",
             Self::NotStored => "not-stored",
             Self::KeyKindUnsupported(_) => "key-kind-unsupported",
+            Self::ManagedElsewhere => "managed-elsewhere",
+            Self::NotPossible => "not-possible-here",
+            Self::WriteFailed { .. } => "write-failed",
+            Self::Silent { .. } => "module-silent",
+            Self::Crashed { .. } => "module-crashed",
             Self::Module { .. } => "module-error",
             Self::File { .. } => "file-error",
             Self::ModuleMissing { .. } => "module-missing",
@@ -126,8 +184,9 @@ impl KeyStoreError {
 impl core::fmt::Display for KeyStoreError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Module { call, code } => write!(f, "{call}: {code}"),
-            Self::File { detail } | Self::ModuleMissing { detail } => f.write_str(detail),
+            Self::Module { call, code } | Self::WriteFailed { call, code } => write!(f, "{call}: {code}"),
+            Self::Silent { call } => f.write_str(call),
+            Self::File { detail } | Self::ModuleMissing { detail } | Self::Crashed { detail } => f.write_str(detail),
             Self::PinLength { least, most } => write!(f, "{least} - {most}"),
             Self::KeyKindUnsupported(kind) => write!(f, "{}: {kind}", self.code()),
             other => f.write_str(other.code()),
@@ -138,7 +197,7 @@ impl core::fmt::Display for KeyStoreError {
 impl std::error::Error for KeyStoreError {}
 
 /// State of the PIN, as far as the device tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PinState {
     /// A wrong PIN was entered since the last right one.
     pub count_low: bool,
@@ -153,7 +212,8 @@ pub struct PinState {
 }
 
 /// What a store is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum StoreKind {
     /// A token behind a PKCS#11 module.
     Token {
@@ -166,13 +226,18 @@ pub enum StoreKind {
     },
     /// A PKCS#12 file.
     File,
+    /// A certificate database of Firefox, Thunderbird or Chromium (NSS).
+    Browser,
 }
 
 /// A store as it describes itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreInfo {
-    /// Stable name: `token:MODEL:SERIAL` or `file:PATH`. Never a slot number, never a label.
+    /// Stable name: `token:MODEL:SERIAL`, `file:PATH` or `nss:PATH`. Never a slot number, never a label. Where one
+    /// device has several logins, `/2` and so on tells them apart.
     pub id: String,
+    /// The device that several stores with logins of their own belong to; the same as `id` for all others.
+    pub device: String,
     /// The name that people see.
     pub name: String,
     /// Token or file.
@@ -183,8 +248,30 @@ pub struct StoreInfo {
     pub puk: Option<PinState>,
     /// Free memory in octets; `None` when the device does not say.
     pub free: Option<u64>,
+    /// Total memory in octets; `None` when the device does not say.
+    pub total: Option<u64>,
+    /// Whether a login is needed at all before keys are used.
+    pub needs_login: bool,
     /// Kinds of keys that can be made here, the preferred first.
+    #[serde(with = "kind_names")]
     pub key_kinds: Vec<KeyKind>,
+}
+
+/// What a store holds, counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Census {
+    /// Certificates.
+    pub certificates: usize,
+    /// Octets of all certificates.
+    pub certificate_octets: u64,
+    /// Private keys, as far as they are seen without a login.
+    pub private_keys: usize,
+    /// Public keys.
+    pub public_keys: usize,
+    /// Other objects of data.
+    pub data: usize,
+    /// Free memory in octets, when the device tells.
+    pub free: Option<u64>,
 }
 
 /// How a message is to be signed.
@@ -266,7 +353,52 @@ pub trait KeyStore: Send {
     /// [`KeyStoreError::NotOurKey`], [`KeyStoreError::Full`], [`KeyStoreError::NotStored`].
     fn install(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError>;
 
-    /// Removes a certificate with its key pair. Removing it again changes nothing.
+    /// Writes a certificate that needs no key here: one of an authority, or the public part of one that was removed.
+    /// Writing it again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyStore::install`], but for [`KeyStoreError::NotOurKey`].
+    fn deposit(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError>;
+
+    /// Takes a key from outside (PKCS#8 in DER) and gives its public key. Such a key was not made on the device.
+    /// Importing it again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError::Full`], [`KeyStoreError::KeyKindUnsupported`], [`KeyStoreError::NotStored`].
+    fn import(&mut self, pkcs8: &Zeroizing<Vec<u8>>, label: &str) -> Result<Vec<u8>, KeyStoreError>;
+
+    /// Counts what is here.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError`].
+    fn census(&mut self) -> Result<Census, KeyStoreError>;
+
+    /// Holds room for what will be written later, by an object of this many octets; zero gives the room back.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError::Full`]; [`KeyStoreError::NotPossible`] where nothing can be held.
+    fn reserve(&mut self, octets: usize) -> Result<(), KeyStoreError>;
+
+    /// Replaces the PUK. The old one is sent once; the last try only when `last_try` allows it.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyStore::unblock_pin`].
+    fn change_puk(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
+
+    /// Empties the whole device for ever, names it and sets a new PIN. Whoever calls this has let the person type the
+    /// device's name and seen the list of what is lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyStore::unblock_pin`]; [`KeyStoreError::NotPossible`].
+    fn initialise(&mut self, puk: &Pin, name: &str, new: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
+
+    /// Removes a certificate with its key pair, or an orphan key. Removing it again changes nothing.
     ///
     /// # Errors
     ///

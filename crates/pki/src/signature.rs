@@ -158,6 +158,15 @@ impl KeyKind {
         }
     }
 
+    /// The kind of this name, as [`KeyKind`]'s own text gives it: `RSA-3072`, `P-256`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "P-256" => Some(Self::P256),
+            "P-384" => Some(Self::P384),
+            rsa => rsa.strip_prefix("RSA-")?.parse().ok().map(Self::Rsa),
+        }
+    }
+
     /// The algorithm that such a key signs with here.
     pub fn signature_algorithm(self) -> SignatureAlgorithm {
         match self {

@@ -155,9 +155,9 @@ impl World {
                 if !command.status()?.success() {
                     return Err(failed("softhsm2-util --init-token failed"));
                 }
-                format!("[[store]]\nmodule = {:?}\n", module.display().to_string())
+                format!("discover = false\n\n[[store]]\nmodule = {:?}\n", module.display().to_string())
             }
-            Store::File => format!("[[store]]\nfile = {:?}\n", world.path("demo.p12").display().to_string()),
+            Store::File => format!("discover = false\n\n[[store]]\nfile = {:?}\n", world.path("demo.p12").display().to_string()),
         };
         std::fs::write(world.path("home").join("obnova.toml"), settings)?;
         Ok(world)

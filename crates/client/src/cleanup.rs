@@ -1,0 +1,426 @@
+//! Clean-up in two phases: first what may go and what must stay, each with its reason; then, when the person agreed,
+//! the removal itself, archived before and measured after. Keys and certificates go as pairs.
+
+use std::path::{Path, PathBuf};
+
+use obnova_crypto::Primitives;
+use obnova_keystore::{SharedStore, durable};
+use obnova_lifecycle::port::{Census, Clock, KeyStoreError, StoreInfo, StoreKind};
+use obnova_lifecycle::retirement::{Doomed, OrphanStanding, RemovalPermit, Standing, permit, permit_orphan};
+use obnova_pki::{Certificate, KeyKind, Kind, Serial};
+use serde::{Deserialize, Serialize};
+
+use crate::inventory::{Inventory, OpenStore};
+use crate::journal::{Evidence, Journal};
+use crate::journey::PinSource;
+use crate::known::{fold, plan_of};
+use crate::{CertificateView, ClientError, Home};
+
+/// What the person said about the clean-up.
+#[derive(Debug, Clone, Default)]
+pub struct CleanupOptions {
+    /// Only this store: a part of its stable name, or its name.
+    pub store: Option<String>,
+    /// The person agreed in words to lose what only a removed key decrypts.
+    pub lose_old_mail: bool,
+    /// Fingerprints (beginnings of them) of orphan keys, for which the person typed that no certificate can come.
+    pub given_up: Vec<String>,
+}
+
+/// One thing that a store holds, and what becomes of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct CleanupItem {
+    /// Stable name of the store.
+    pub store: String,
+    /// The certificate; absent for a key without one.
+    pub certificate: Option<CertificateView>,
+    /// SHA-256 of the public key.
+    pub key_sha256: String,
+    /// Kind of the key.
+    pub key: String,
+    /// Whether it may go.
+    pub may_go: bool,
+    /// Why, as a code: `goes-...` or `stays-...`.
+    pub why: &'static str,
+    /// The journey that a waiting key belongs to.
+    pub journey: Option<String>,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Cleaned {
+    /// Stable name of the store.
+    pub store: String,
+    /// Serial number in hexadecimal; absent for a key without a certificate.
+    pub serial: Option<String>,
+    /// SHA-256 of the public key.
+    pub key_sha256: String,
+    /// The public part in the archive.
+    pub archive: Option<PathBuf>,
+}
+
+/// A store before and after.
+#[derive(Debug, Clone, Serialize)]
+pub struct Measured {
+    /// Stable name of the store.
+    pub store: String,
+    /// Counted before.
+    pub before: Census,
+    /// Counted after.
+    pub after: Census,
+}
+
+/// The record of a removal, beside the archived certificate.
+#[derive(Serialize, Deserialize)]
+struct Removed {
+    store: String,
+    key_sha256: String,
+    /// `intended` before the device was told, `done` after.
+    state: String,
+}
+
+struct Entry {
+    item: CleanupItem,
+    permit: Option<RemovalPermit>,
+}
+
+struct Surveyed {
+    info: StoreInfo,
+    store: SharedStore,
+    entries: Vec<Entry>,
+    _lock: std::fs::File,
+}
+
+/// What a look at the stores found; nothing is changed yet.
+pub struct Cleanup {
+    stores: Vec<Surveyed>,
+}
+
+/// What the journals prove about the successor of a certificate, when that is still at hand.
+pub(crate) fn standing_of(
+    home: &Home,
+    certificate: &Certificate,
+    at_hand: &[Certificate],
+    decryption_waived: bool,
+) -> Result<Standing, ClientError> {
+    let mut standing = Standing { successor_proven: false, successor_registered: false, decryption_waived };
+    for path in home.journals()? {
+        for followed in crate::journal::successions(&Journal::read(&path)?) {
+            // A successor that was proven once and is nowhere to be seen now proves nothing.
+            let is_there = at_hand.iter().any(|found| Some(found.der()) == followed.successor.as_deref());
+            if followed.predecessor == certificate.der() && is_there {
+                standing.successor_proven |= followed.proven;
+                standing.successor_registered |= followed.retired;
+            }
+        }
+    }
+    Ok(standing)
+}
+
+/// What the journals know of a key without a certificate, and the journey that it belongs to.
+fn orphan_standing(home: &Home, key: &[u8]) -> Result<(OrphanStanding, Option<String>), ClientError> {
+    let mut standing = OrphanStanding { request_open: false, request_closed: false, loss_typed: false };
+    let mut journey = None;
+    for path in home.journals()? {
+        let evidence = Journal::read(&path)?;
+        let Some(plan) = plan_of(&evidence) else { continue };
+        for known in fold(&evidence, plan.items.len()) {
+            if known.key.as_deref() != Some(key) {
+                continue;
+            }
+            journey = Some(path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+            standing.request_closed |= known.refused.is_some();
+            standing.request_open |= known.refused.is_none() && !known.installed;
+        }
+        // A key may have been made by a journey that was cut before it could note it.
+        let cut = evidence.iter().any(|record| match record {
+            Evidence::KeyIntent { item, before } => {
+                let noted = evidence.iter().any(|other| matches!(other, Evidence::Keyed { item: i, .. } if i == item));
+                !noted && !before.iter().any(|old| old.0 == key)
+            }
+            _ => false,
+        });
+        if cut && journey.is_none() {
+            journey = Some(path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+            standing.request_open = true;
+        }
+    }
+    Ok((standing, journey))
+}
+
+impl Cleanup {
+    /// Looks at the stores and decides for each certificate and each key. A PIN is asked for, because keys without
+    /// a certificate are seen only after a login; nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// The PIN's, the journal's and the store's own.
+    pub fn survey(
+        home: &Home,
+        inventory: &Inventory,
+        options: &CleanupOptions,
+        pin: &dyn PinSource,
+        clock: &dyn Clock,
+    ) -> Result<Self, ClientError> {
+        let wanted: Vec<&OpenStore> = inventory.stores.iter().filter(|open| is_wanted(&open.info, options)).collect();
+        if wanted.is_empty() {
+            return Err(ClientError::new("store-gone", options.store.as_deref().unwrap_or("-")));
+        }
+        let mut locks = Vec::new();
+        for open in &wanted {
+            locks.push(home.lock(&open.info.id)?);
+            open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+        }
+        let mut at_hand = Vec::new();
+        for open in &inventory.stores {
+            at_hand.extend(open.store.lock().certificates().unwrap_or_default());
+        }
+        let mut stores = Vec::new();
+        for (open, lock) in wanted.into_iter().zip(locks) {
+            let certificates = open.store.lock().certificates()?;
+            let keys = open.store.lock().keys()?;
+            let mut entries = Vec::new();
+            for certificate in certificates.iter().filter(|certificate| certificate.kind() != Kind::Authority) {
+                let standing = standing_of(home, certificate, &at_hand, options.lose_old_mail)?;
+                let decided = permit(certificate, &standing, clock.now());
+                let superseded = standing.successor_proven && standing.successor_registered;
+                let why = match &decided {
+                    Ok(_) if superseded => "goes-superseded",
+                    Ok(_) => "goes-expired",
+                    Err(stays) => stays.code(),
+                };
+                entries.push(Entry {
+                    item: CleanupItem {
+                        store: open.info.id.clone(),
+                        certificate: Some(CertificateView::of(certificate, &open.info.id, clock.now())),
+                        key_sha256: Primitives.fingerprint(certificate.public_key()),
+                        key: kind_of(certificate.public_key()),
+                        may_go: decided.is_ok(),
+                        why,
+                        journey: None,
+                    },
+                    permit: decided.ok(),
+                });
+            }
+            for key in keys.iter().filter(|key| !certificates.iter().any(|found| found.public_key() == key.as_slice())) {
+                let (mut standing, journey) = orphan_standing(home, key)?;
+                let fingerprint = Primitives.fingerprint(key);
+                standing.loss_typed = options
+                    .given_up
+                    .iter()
+                    .any(|given| given.len() >= 8 && fingerprint.starts_with(&given.to_lowercase()));
+                let decided = permit_orphan(key, &standing, clock.now());
+                let why = match &decided {
+                    Ok(_) if standing.request_closed => "goes-refused",
+                    Ok(_) => "goes-given-up",
+                    Err(stays) => stays.code(),
+                };
+                entries.push(Entry {
+                    item: CleanupItem {
+                        store: open.info.id.clone(),
+                        certificate: None,
+                        key_sha256: fingerprint,
+                        key: kind_of(key),
+                        may_go: decided.is_ok(),
+                        why,
+                        journey,
+                    },
+                    permit: decided.ok(),
+                });
+            }
+            stores.push(Surveyed { info: open.info.clone(), store: open.store.clone(), entries, _lock: lock });
+        }
+        Ok(Self { stores })
+    }
+
+    /// Everything that was found, what may go first.
+    pub fn items(&self) -> Vec<CleanupItem> {
+        let mut items: Vec<CleanupItem> =
+            self.stores.iter().flat_map(|store| &store.entries).map(|entry| entry.item.clone()).collect();
+        items.sort_by_key(|item| !item.may_go);
+        items
+    }
+
+    /// Removes everything that may go. What was removed before an error is told with it in the archive.
+    ///
+    /// # Errors
+    ///
+    /// The store's own; what is gone is gone, and the same call again goes on.
+    pub fn carry_out(self, home: &Home) -> Result<(Vec<Cleaned>, Vec<Measured>), ClientError> {
+        let (mut cleaned, mut measured) = (Vec::new(), Vec::new());
+        for surveyed in self.stores {
+            let permits: Vec<RemovalPermit> =
+                surveyed.entries.into_iter().filter_map(|entry| entry.permit).collect();
+            if permits.is_empty() {
+                continue;
+            }
+            let before = surveyed.store.lock().census()?;
+            for permit in &permits {
+                cleaned.push(remove(home, &surveyed.info.id, &surveyed.store, permit)?);
+            }
+            let after = surveyed.store.lock().census()?;
+            measured.push(Measured { store: surveyed.info.id, before, after });
+        }
+        Ok((cleaned, measured))
+    }
+}
+
+fn is_wanted(info: &StoreInfo, options: &CleanupOptions) -> bool {
+    match &options.store {
+        Some(wanted) => info.id.contains(wanted) || info.name == *wanted,
+        // A browser's database has room enough: it is cleaned only when it is named.
+        None => info.kind != StoreKind::Browser,
+    }
+}
+
+fn kind_of(key: &[u8]) -> String {
+    KeyKind::of(key).map(|kind| kind.to_string()).unwrap_or_default()
+}
+
+/// Removes one thing by its permission; the public part is archived, and the intent written down, before.
+pub(crate) fn remove(
+    home: &Home,
+    store_id: &str,
+    store: &SharedStore,
+    permit: &RemovalPermit,
+) -> Result<Cleaned, ClientError> {
+    let key_sha256 = Primitives.fingerprint(permit.public_key());
+    let archive = match permit.doomed() {
+        Doomed::Certificate(certificate) => Some(home.archive(certificate)?),
+        Doomed::Orphan(_) => None,
+    };
+    let place = match &archive {
+        Some(archive) => archive.with_extension("removed.json"),
+        None => home.archive_folder().join(format!("key-{}.removed.json", &key_sha256[..16])),
+    };
+    let note = |state: &str| {
+        let removed =
+            Removed { store: store_id.to_owned(), key_sha256: key_sha256.clone(), state: state.to_owned() };
+        let bytes = serde_json::to_vec_pretty(&removed).map_err(|error| ClientError::new("file-error", error))?;
+        durable::replace(&place, &bytes)
+            .map_err(|error| ClientError::new("file-error", format!("{}: {error}", place.display())))
+    };
+    note("intended")?;
+    store.lock().remove(permit)?;
+    note("done")?;
+    let serial = permit.certificate().map(|certificate| certificate.serial().hexadecimal());
+    Ok(Cleaned { store: store_id.to_owned(), serial, key_sha256, archive })
+}
+
+/// Writes the public part of a removed certificate back to the store that it came from. The key stays gone.
+///
+/// # Errors
+///
+/// `not-archived` when no such certificate was removed; `store-gone`; the store's own.
+pub fn restore(
+    home: &Home,
+    inventory: &Inventory,
+    serial: &str,
+    pin: &dyn PinSource,
+) -> Result<(Certificate, String), ClientError> {
+    let wanted = Serial::candidates(serial).map_err(|error| ClientError::new("serial-wrong", error))?;
+    for path in archived(home)? {
+        let bytes = std::fs::read(&path)?;
+        let Ok(certificate) = Certificate::from_any_form(&bytes) else { continue };
+        if !wanted.contains(certificate.serial()) {
+            continue;
+        }
+        let Ok(record) = std::fs::read(path.with_extension("removed.json")) else { continue };
+        let removed: Removed = serde_json::from_slice(&record)
+            .map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))?;
+        let open = inventory
+            .stores
+            .iter()
+            .find(|open| open.info.id == removed.store)
+            .ok_or_else(|| ClientError::new("store-gone", &removed.store))?;
+        let _lock = home.lock(&open.info.id)?;
+        open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+        open.store.lock().deposit(&certificate)?;
+        return Ok((certificate, removed.store));
+    }
+    Err(ClientError::new("not-archived", serial))
+}
+
+fn archived(home: &Home) -> Result<Vec<PathBuf>, ClientError> {
+    let is_certificate = |path: &Path| path.extension().is_some_and(|ending| ending == "crt");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(home.archive_folder())?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| is_certificate(path))
+        .collect();
+    paths.sort();
+    Ok(paths)
+}
+
+/// A removal of one certificate that the rules permit, and nobody has carried out yet.
+pub struct Removal {
+    permit: RemovalPermit,
+    certificate: Certificate,
+    store: SharedStore,
+    store_id: String,
+    _lock: std::fs::File,
+}
+
+impl Removal {
+    /// Looks for the certificate in all stores and at what the journals prove about its successor; changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// `stays-...` with the missing step, when the certificate must stay; `certificate-not-found`, and
+    /// `certificate-ambiguous` when the number names several.
+    pub fn check(
+        home: &Home,
+        inventory: &Inventory,
+        serial: &str,
+        decryption_waived: bool,
+        pin: &dyn PinSource,
+        clock: &dyn Clock,
+    ) -> Result<Self, ClientError> {
+        let wanted = Serial::candidates(serial).map_err(|error| ClientError::new("serial-wrong", error))?;
+        let mut all = Vec::new();
+        for open in &inventory.stores {
+            // A token shows its certificates without a PIN, and gets one only when the certificate is on it.
+            if open.info.kind == StoreKind::File {
+                open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+            }
+            match open.store.lock().certificates() {
+                Ok(certificates) => all.extend(certificates.into_iter().map(|found| (open, found))),
+                Err(KeyStoreError::PinNeeded) => {}
+                Err(error) => return Err(error.into()),
+            };
+        }
+        let mut matching = all.iter().filter(|(_, certificate)| wanted.contains(certificate.serial()));
+        let (open, certificate) = matching.next().ok_or_else(|| ClientError::new("certificate-not-found", serial))?;
+        if matching.any(|(_, other)| other != certificate) {
+            return Err(ClientError::new("certificate-ambiguous", serial));
+        }
+        let lock = home.lock(&open.info.id)?;
+        let at_hand: Vec<Certificate> = all.iter().map(|(_, found)| found.clone()).collect();
+        let standing = standing_of(home, certificate, &at_hand, decryption_waived)?;
+        let permit = permit(certificate, &standing, clock.now())
+            .map_err(|stays| ClientError::new(stays.code(), certificate.serial()))?;
+        if open.info.kind != StoreKind::File {
+            open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+        }
+        Ok(Self {
+            permit,
+            certificate: certificate.clone(),
+            store: open.store.clone(),
+            store_id: open.info.id.clone(),
+            _lock: lock,
+        })
+    }
+
+    /// The certificate as screens show it before they ask.
+    pub fn view(&self, clock: &dyn Clock) -> CertificateView {
+        CertificateView::of(&self.certificate, &self.store_id, clock.now())
+    }
+
+    /// Removes the certificate with its key; its public part goes to the archive first.
+    ///
+    /// # Errors
+    ///
+    /// The store's own error.
+    pub fn carry_out(self, home: &Home) -> Result<Cleaned, ClientError> {
+        remove(home, &self.store_id, &self.store, &self.permit)
+    }
+}

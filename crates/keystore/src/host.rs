@@ -1,0 +1,540 @@
+//! A module in a process of its own: what hangs, crashes or lies there takes nothing else down, and starting the
+//! process again is the way to start over.
+//!
+//! The two speak over the process's standard input and output: messages in JSON, each after a mark and its length in
+//! four octets. What a module itself writes to the standard output is skipped. A PIN travels through that pipe only.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use obnova_lifecycle::document::Octets;
+use obnova_lifecycle::port::{Census, KeyStore, KeyStoreError, Pin, Scheme, StoreInfo};
+use obnova_lifecycle::retirement::{Doomed, Ground, MustStay, RemovalPermit, permit, permit_orphan};
+use obnova_pki::{Certificate, KeyKind, SignatureAlgorithm};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::token::{TokenStore, browser_store, tokens};
+
+/// Longest message, in octets.
+const LONGEST: usize = 16 << 20;
+
+/// What a message begins with; no text contains it.
+const MARK: [u8; 4] = [0, 0xFF, 0, 0xFE];
+
+/// The first argument of a program that is to be a host.
+const HOST: &str = "module-host";
+
+/// How long a look may take. A device is asked anew at every start, so that patience costs little.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// How long work may take: making or deleting a key takes some devices five minutes and more.
+const WORK: Duration = Duration::from_secs(15 * 60);
+
+/// What the process is asked to load.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Load {
+    /// A PKCS#11 module.
+    Module(PathBuf),
+    /// The module of NSS, for the database in a profile.
+    Browser {
+        /// Path of softokn.
+        module: PathBuf,
+        /// The profile's folder.
+        profile: PathBuf,
+    },
+}
+
+impl Load {
+    /// What a program was asked to be a host of, by the arguments after its name; `None` when it was not.
+    pub fn from_arguments(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Option<Self> {
+        let mut arguments = arguments.into_iter();
+        if arguments.next()? != HOST {
+            return None;
+        }
+        let module = PathBuf::from(arguments.next()?);
+        Some(match arguments.next() {
+            Some(profile) => Self::Browser { module, profile: profile.into() },
+            None => Self::Module(module),
+        })
+    }
+
+    /// The arguments that [`Load::from_arguments`] understands.
+    fn arguments(&self) -> Vec<&std::ffi::OsStr> {
+        match self {
+            Self::Module(path) => vec![HOST.as_ref(), path.as_os_str()],
+            Self::Browser { module, profile } => vec![HOST.as_ref(), module.as_os_str(), profile.as_os_str()],
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Question {
+    /// Stable name of the store; empty for the list of stores.
+    store: String,
+    act: Act,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Act {
+    Stores,
+    Info,
+    Unlock { pin: String, last_try: bool },
+    ChangePin { old: String, new: String, last_try: bool },
+    UnblockPin { puk: String, new: String, last_try: bool },
+    ChangePuk { old: String, new: String, last_try: bool },
+    Initialise { puk: String, name: String, new: String, last_try: bool },
+    Certificates,
+    Keys,
+    Generate { kind: String, label: String },
+    Sign { key: Octets, algorithm: Option<Octets>, message: Octets },
+    Install { certificate: Octets },
+    Deposit { certificate: Octets },
+    Import { pkcs8: Octets, label: String },
+    Census,
+    Reserve { octets: usize },
+    Remove { certificate: Option<Octets>, key: Octets, ground: Ground, at: SystemTime },
+}
+
+impl Act {
+    /// How long the module may take, and what it was asked.
+    fn patience(&self) -> (Duration, &'static str) {
+        match self {
+            Self::Stores | Self::Info => (LOOK, "stores"),
+            Self::Certificates | Self::Census => (LOOK, "certificates"),
+            Self::Unlock { .. } => (WORK, "login"),
+            Self::ChangePin { .. } | Self::UnblockPin { .. } | Self::ChangePuk { .. } => (WORK, "pin"),
+            Self::Generate { .. } => (WORK, "key generation"),
+            Self::Sign { .. } => (WORK, "signature"),
+            Self::Keys => (WORK, "keys"),
+            Self::Initialise { .. } => (WORK, "initialisation"),
+            Self::Install { .. } | Self::Deposit { .. } | Self::Import { .. } | Self::Reserve { .. } => (WORK, "writing"),
+            Self::Remove { .. } => (WORK, "removal"),
+        }
+    }
+
+    fn wipe(&mut self) {
+        use zeroize::Zeroize;
+        match self {
+            Self::Unlock { pin, .. } => pin.zeroize(),
+            Self::ChangePin { old, new, .. } | Self::ChangePuk { old, new, .. } => {
+                old.zeroize();
+                new.zeroize();
+            }
+            Self::UnblockPin { puk, new, .. } | Self::Initialise { puk, new, .. } => {
+                puk.zeroize();
+                new.zeroize();
+            }
+            Self::Import { pkcs8, .. } => pkcs8.0.zeroize(),
+            _ => {}
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answer {
+    Stores(Vec<StoreInfo>),
+    Info(StoreInfo),
+    Done,
+    List(Vec<Octets>),
+    Octets(Octets),
+    Census(Census),
+    Failed(KeyStoreError),
+}
+
+fn send(out: &mut impl Write, message: &impl Serialize) -> std::io::Result<()> {
+    let body = Zeroizing::new(serde_json::to_vec(message).map_err(std::io::Error::other)?);
+    let length = u32::try_from(body.len()).map_err(std::io::Error::other)?;
+    out.write_all(&MARK)?;
+    out.write_all(&length.to_be_bytes())?;
+    out.write_all(&body)?;
+    out.flush()
+}
+
+fn receive<T: for<'de> Deserialize<'de>>(from: &mut impl Read) -> std::io::Result<T> {
+    let mut mark = [0; 4];
+    from.read_exact(&mut mark)?;
+    while mark != MARK {
+        mark.rotate_left(1);
+        from.read_exact(&mut mark[3..])?;
+    }
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    let length = u32::from_be_bytes(length) as usize;
+    if length > LONGEST {
+        return Err(std::io::Error::other("a message is longer than 16 MiB"));
+    }
+    let mut body = Zeroizing::new(vec![0; length]);
+    from.read_exact(&mut body)?;
+    serde_json::from_slice(&body).map_err(std::io::Error::other)
+}
+
+// --- beside the module --------------------------------------------------------------------------------------------
+
+/// The process beside a module: answers until the other side is gone.
+///
+/// # Errors
+///
+/// The system's own, when nobody listens any more.
+pub fn serve(load: &Load) -> std::io::Result<()> {
+    let (mut from, mut out) = (std::io::stdin().lock(), std::io::stdout().lock());
+    let mut stores: Vec<(String, TokenStore)> = Vec::new();
+    loop {
+        let mut question: Question = match receive(&mut from) {
+            Ok(question) => question,
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let answer = answer(load, &mut stores, &question).unwrap_or_else(Answer::Failed);
+        question.act.wipe();
+        send(&mut out, &answer)?;
+    }
+}
+
+fn look(load: &Load, stores: &mut Vec<(String, TokenStore)>) -> Result<Vec<StoreInfo>, KeyStoreError> {
+    let found = match load {
+        Load::Module(path) => tokens(path)?,
+        Load::Browser { module, profile } => browser_store(module, profile)?,
+    };
+    let mut infos = Vec::new();
+    for mut store in found {
+        // A slot that cannot be read costs only itself.
+        let Ok(info) = store.info() else { continue };
+        if !stores.iter().any(|(id, _)| *id == info.id) {
+            stores.push((info.id.clone(), store));
+        }
+        infos.push(info);
+    }
+    Ok(infos)
+}
+
+fn answer(load: &Load, stores: &mut Vec<(String, TokenStore)>, question: &Question) -> Result<Answer, KeyStoreError> {
+    if matches!(question.act, Act::Stores) {
+        return look(load, stores).map(Answer::Stores);
+    }
+    if !stores.iter().any(|(id, _)| *id == question.store) {
+        look(load, stores)?;
+    }
+    let (_, store) = stores.iter_mut().find(|(id, _)| *id == question.store).ok_or(KeyStoreError::Gone)?;
+    let done = act(store, &question.act);
+    if let Err(error) = &done {
+        let is_vague = matches!(error, KeyStoreError::Module { .. } | KeyStoreError::WriteFailed { .. });
+        if *error == KeyStoreError::Gone || (is_vague && !store.is_there()) {
+            store.forget();
+            return Err(KeyStoreError::Gone);
+        }
+    }
+    done
+}
+
+fn act(store: &mut TokenStore, act: &Act) -> Result<Answer, KeyStoreError> {
+    let pin = |text: &String| Pin::new(text.clone());
+    let certificate = |der: &Octets| {
+        Certificate::from_der(&der.0)
+            .map_err(|error| KeyStoreError::Module { call: "certificate".to_owned(), code: error.to_string() })
+    };
+    let list = |all: Vec<Vec<u8>>| Answer::List(all.into_iter().map(Octets).collect());
+    match act {
+        Act::Stores => Ok(Answer::Done),
+        Act::Info => store.info().map(Answer::Info),
+        Act::Unlock { pin: typed, last_try } => store.unlock(&pin(typed), *last_try).map(|()| Answer::Done),
+        Act::ChangePin { old, new, last_try } => {
+            store.change_pin(&pin(old), &pin(new), *last_try).map(|()| Answer::Done)
+        }
+        Act::UnblockPin { puk, new, last_try } => {
+            store.unblock_pin(&pin(puk), &pin(new), *last_try).map(|()| Answer::Done)
+        }
+        Act::ChangePuk { old, new, last_try } => {
+            store.change_puk(&pin(old), &pin(new), *last_try).map(|()| Answer::Done)
+        }
+        Act::Initialise { puk, name, new, last_try } => {
+            store.initialise(&pin(puk), name, &pin(new), *last_try).map(|()| Answer::Done)
+        }
+        Act::Certificates => {
+            let all = store.certificates()?;
+            Ok(list(all.iter().map(|certificate| certificate.der().to_vec()).collect()))
+        }
+        Act::Keys => store.keys().map(list),
+        Act::Generate { kind, label } => {
+            let kind = KeyKind::from_name(kind).ok_or(KeyStoreError::NotPossible)?;
+            store.generate(kind, label).map(|key| Answer::Octets(Octets(key)))
+        }
+        Act::Sign { key, algorithm, message } => {
+            let scheme = match algorithm {
+                None => Scheme::RsaPssSha256,
+                Some(oid) => Scheme::Plain(algorithm_of(&oid.0).ok_or(KeyStoreError::KeyMissing)?),
+            };
+            store.sign(&key.0, scheme, &message.0).map(|signature| Answer::Octets(Octets(signature)))
+        }
+        Act::Install { certificate: der } => store.install(&certificate(der)?).map(|()| Answer::Done),
+        Act::Deposit { certificate: der } => store.deposit(&certificate(der)?).map(|()| Answer::Done),
+        Act::Import { pkcs8, label } => {
+            let key = Zeroizing::new(pkcs8.0.clone());
+            store.import(&key, label).map(|key| Answer::Octets(Octets(key)))
+        }
+        Act::Census => store.census().map(Answer::Census),
+        Act::Reserve { octets } => store.reserve(*octets).map(|()| Answer::Done),
+        Act::Remove { certificate: der, key, ground, at } => {
+            // A permission does not travel: it is decided once more, here, from what it rests on.
+            let decided = match (der, ground) {
+                (Some(der), Ground::Certificate(standing)) => permit(&certificate(der)?, standing, *at),
+                (None, Ground::Orphan(standing)) => permit_orphan(&key.0, standing, *at),
+                _ => Err(MustStay::NoProvenSuccessor),
+            };
+            let permit = decided.map_err(|stays| KeyStoreError::Module {
+                call: "C_DestroyObject".to_owned(),
+                code: stays.code().to_owned(),
+            })?;
+            store.remove(&permit).map(|()| Answer::Done)
+        }
+    }
+}
+
+fn algorithm_of(oid: &[u8]) -> Option<SignatureAlgorithm> {
+    SignatureAlgorithm::from_oid(der::asn1::ObjectIdentifier::from_bytes(oid).ok()?).ok()
+}
+
+// --- on our side --------------------------------------------------------------------------------------------------
+
+struct Running {
+    child: Child,
+    to: ChildStdin,
+    answers: Receiver<std::io::Result<Answer>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The process of one module, started when it is needed, and again after it ended.
+pub struct ModuleHost {
+    program: PathBuf,
+    load: Load,
+    running: Mutex<Option<Running>>,
+}
+
+impl ModuleHost {
+    /// A host that `program` plays when its arguments say so ([`Load::from_arguments`]).
+    pub fn new(program: &Path, load: Load) -> Arc<Self> {
+        Arc::new(Self { program: program.to_owned(), load, running: Mutex::new(None) })
+    }
+
+    fn start(&self) -> Result<Running, KeyStoreError> {
+        let failed = |error: std::io::Error| KeyStoreError::Crashed { detail: error.to_string() };
+        let mut child = Command::new(&self.program)
+            .args(self.load.arguments())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(failed)?;
+        let (Some(to), Some(mut from)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(failed(std::io::Error::other("no pipe")));
+        };
+        let (tell, answers) = channel();
+        std::thread::spawn(move || {
+            loop {
+                let answer = receive(&mut from);
+                let ended = answer.is_err();
+                if tell.send(answer).is_err() || ended {
+                    return;
+                }
+            }
+        });
+        Ok(Running { child, to, answers })
+    }
+
+    fn ask(&self, store: &str, act: Act) -> Result<Answer, KeyStoreError> {
+        let (patience, what) = act.patience();
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = match &mut *running {
+            Some(process) => process,
+            empty => empty.insert(self.start()?),
+        };
+        let mut question = Question { store: store.to_owned(), act };
+        let sent = send(&mut process.to, &question);
+        question.act.wipe();
+        let answer = match sent {
+            Ok(()) => process.answers.recv_timeout(patience),
+            Err(error) => Ok(Err(error)),
+        };
+        match answer {
+            Ok(Ok(Answer::Failed(error))) => Err(error),
+            Ok(Ok(answer)) => Ok(answer),
+            Err(RecvTimeoutError::Timeout) => {
+                *running = None;
+                Err(KeyStoreError::Silent { call: what.to_owned() })
+            }
+            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
+                let status = process.child.wait().map(|status| status.to_string()).unwrap_or_default();
+                *running = None;
+                Err(KeyStoreError::Crashed { detail: format!("{what}: {status}") })
+            }
+        }
+    }
+
+    /// The tokens that the module sees.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError::ModuleMissing`], [`KeyStoreError::Silent`], [`KeyStoreError::Crashed`].
+    pub fn stores(self: &Arc<Self>) -> Result<Vec<(HostedStore, StoreInfo)>, KeyStoreError> {
+        match self.ask("", Act::Stores)? {
+            Answer::Stores(infos) => Ok(infos
+                .into_iter()
+                .map(|info| (HostedStore { host: self.clone(), id: info.id.clone() }, info))
+                .collect()),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+fn unexpected() -> KeyStoreError {
+    KeyStoreError::Crashed { detail: "an answer to another question".to_owned() }
+}
+
+/// A store of a module that lives in another process.
+pub struct HostedStore {
+    host: Arc<ModuleHost>,
+    id: String,
+}
+
+impl HostedStore {
+    fn done(&self, act: Act) -> Result<(), KeyStoreError> {
+        match self.host.ask(&self.id, act)? {
+            Answer::Done => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn octets(&self, act: Act) -> Result<Vec<u8>, KeyStoreError> {
+        match self.host.ask(&self.id, act)? {
+            Answer::Octets(octets) => Ok(octets.0),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn list(&self, act: Act) -> Result<Vec<Vec<u8>>, KeyStoreError> {
+        match self.host.ask(&self.id, act)? {
+            Answer::List(list) => Ok(list.into_iter().map(|octets| octets.0).collect()),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+fn text(pin: &Pin) -> String {
+    pin.expose().to_owned()
+}
+
+impl KeyStore for HostedStore {
+    fn info(&mut self) -> Result<StoreInfo, KeyStoreError> {
+        match self.host.ask(&self.id, Act::Info)? {
+            Answer::Info(info) => Ok(info),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn unlock(&mut self, pin: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        self.done(Act::Unlock { pin: text(pin), last_try })
+    }
+
+    fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        self.done(Act::ChangePin { old: text(old), new: text(new), last_try })
+    }
+
+    fn unblock_pin(&mut self, puk: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        self.done(Act::UnblockPin { puk: text(puk), new: text(new), last_try })
+    }
+
+    fn change_puk(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        self.done(Act::ChangePuk { old: text(old), new: text(new), last_try })
+    }
+
+    fn initialise(&mut self, puk: &Pin, name: &str, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        self.done(Act::Initialise { puk: text(puk), name: name.to_owned(), new: text(new), last_try })
+    }
+
+    fn certificates(&mut self) -> Result<Vec<Certificate>, KeyStoreError> {
+        // What cannot be parsed was left out on the other side already.
+        let all = self.list(Act::Certificates)?;
+        Ok(all.iter().filter_map(|der| Certificate::from_der(der).ok()).collect())
+    }
+
+    fn keys(&mut self) -> Result<Vec<Vec<u8>>, KeyStoreError> {
+        self.list(Act::Keys)
+    }
+
+    fn generate(&mut self, kind: KeyKind, label: &str) -> Result<Vec<u8>, KeyStoreError> {
+        self.octets(Act::Generate { kind: kind.to_string(), label: label.to_owned() })
+    }
+
+    fn sign(&mut self, public_key: &[u8], scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
+        let algorithm = match scheme {
+            Scheme::RsaPssSha256 => None,
+            Scheme::Plain(algorithm) => Some(Octets(algorithm.identifier().oid.as_bytes().to_vec())),
+        };
+        self.octets(Act::Sign { key: Octets(public_key.to_vec()), algorithm, message: Octets(message.to_vec()) })
+    }
+
+    fn install(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
+        self.done(Act::Install { certificate: Octets(certificate.der().to_vec()) })
+    }
+
+    fn deposit(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
+        self.done(Act::Deposit { certificate: Octets(certificate.der().to_vec()) })
+    }
+
+    fn import(&mut self, pkcs8: &Zeroizing<Vec<u8>>, label: &str) -> Result<Vec<u8>, KeyStoreError> {
+        self.octets(Act::Import { pkcs8: Octets(pkcs8.to_vec()), label: label.to_owned() })
+    }
+
+    fn census(&mut self) -> Result<Census, KeyStoreError> {
+        match self.host.ask(&self.id, Act::Census)? {
+            Answer::Census(census) => Ok(census),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn reserve(&mut self, octets: usize) -> Result<(), KeyStoreError> {
+        self.done(Act::Reserve { octets })
+    }
+
+    fn remove(&mut self, permit: &RemovalPermit) -> Result<(), KeyStoreError> {
+        let (ground, at) = permit.ground();
+        let certificate = match permit.doomed() {
+            Doomed::Certificate(certificate) => Some(Octets(certificate.der().to_vec())),
+            Doomed::Orphan(_) => None,
+        };
+        self.done(Act::Remove { certificate, key: Octets(permit.public_key().to_vec()), ground, at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_module_prints_is_no_message() {
+        let mut wire = b"Vendor middleware 1.4, demo licence\n\0".to_vec();
+        send(&mut wire, &Answer::Done).unwrap();
+        wire.extend_from_slice(b"warning: \xFF\0");
+        send(&mut wire, &Answer::List(vec![Octets(vec![1])])).unwrap();
+        let mut from = wire.as_slice();
+        assert!(matches!(receive(&mut from).unwrap(), Answer::Done));
+        assert!(matches!(receive(&mut from).unwrap(), Answer::List(list) if list[0].0 == [1]));
+        assert!(receive::<Answer>(&mut from).is_err());
+        // A length that nobody sent takes no memory.
+        let huge = [MARK.as_slice(), &[0xFF; 4]].concat();
+        assert!(receive::<Answer>(&mut huge.as_slice()).is_err());
+    }
+}

@@ -1,0 +1,174 @@
+//! The device register: what is known of devices, their middleware, and key sizes that end, as a document; and the
+//! rules that read it. Its dates are data, because they change (eIDAS certification, ETSI TS 119 312).
+
+use obnova_pki::KeyKind;
+use serde::Deserialize;
+
+/// The register as it is written down.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceRegister {
+    /// Day when its sources were read.
+    pub read: String,
+    /// Middleware and the names of its modules.
+    #[serde(default)]
+    pub middleware: Vec<Middleware>,
+    /// Devices, the more particular first.
+    #[serde(default)]
+    pub device: Vec<Device>,
+    /// Key sizes that end.
+    #[serde(default)]
+    pub key_size: Vec<KeySizeEnd>,
+}
+
+/// Middleware of a vendor.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Middleware {
+    /// The name that people know.
+    pub name: String,
+    /// File names of its PKCS#11 modules.
+    pub linux: Vec<String>,
+    /// The same on Windows.
+    pub windows: Vec<String>,
+    /// The same on macOS.
+    pub macos: Vec<String>,
+    /// Whether installing it needs administrator rights.
+    pub administrator: bool,
+    /// Where it comes from.
+    pub download: String,
+}
+
+/// A kind of device.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// The name that people know.
+    pub name: String,
+    /// Beginning of manufacturerID in CK_TOKEN_INFO; empty for any.
+    pub manufacturer: String,
+    /// Beginning of model in CK_TOKEN_INFO.
+    pub model: String,
+    /// Name of its middleware.
+    pub middleware: String,
+    /// Keys it can make.
+    pub keys: Vec<String>,
+    /// Last day of its certification as a qualified device; absent when it has none, or nobody knows.
+    #[serde(default)]
+    pub qualified_until: Option<String>,
+    /// How many kinds of PIN it has.
+    pub pins: u8,
+    /// Pairs that fit on it, where somebody counted.
+    #[serde(default)]
+    pub fits: Option<u8>,
+    /// Where this is known from.
+    pub source: String,
+}
+
+/// A key size that gets no new certificates after a day.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeySizeEnd {
+    /// RSA keys shorter than this, in bits.
+    pub shorter_than_rsa: u32,
+    /// The last day, `YYYY-MM-DD`.
+    pub last_day: String,
+    /// Who says so.
+    pub source: String,
+}
+
+/// What may be said of a device on a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It is certified until this day.
+    Qualified {
+        /// The last day.
+        until: String,
+    },
+    /// It was, until this day; the word "qualified" is not true any more.
+    Ended {
+        /// The last day.
+        until: String,
+    },
+    /// Nothing is known of its certification.
+    Unknown,
+}
+
+impl DeviceRegister {
+    /// The entry of a device, by what it says of itself.
+    pub fn device(&self, manufacturer: &str, model: &str) -> Option<&Device> {
+        self.device.iter().find(|device| {
+            model.starts_with(&device.model)
+                && manufacturer.to_lowercase().starts_with(&device.manufacturer.to_lowercase())
+        })
+    }
+
+    /// The middleware of a device.
+    pub fn middleware_of(&self, device: &Device) -> Option<&Middleware> {
+        self.middleware.iter().find(|middleware| middleware.name == device.middleware)
+    }
+
+    /// What may be said of a device on a day (`YYYY-MM-DD`).
+    pub fn standing(&self, manufacturer: &str, model: &str, today: &str) -> Standing {
+        match self.device(manufacturer, model).and_then(|device| device.qualified_until.clone()) {
+            // Dates in this notation compare as text.
+            Some(until) if today <= until.as_str() => Standing::Qualified { until },
+            Some(until) => Standing::Ended { until },
+            None => Standing::Unknown,
+        }
+    }
+
+    /// The rule that ends a kind of key, when it has come to its day (`YYYY-MM-DD`).
+    pub fn ended(&self, kind: KeyKind, today: &str) -> Option<&KeySizeEnd> {
+        let KeyKind::Rsa(bits) = kind else { return None };
+        self.key_size.iter().find(|end| bits < end.shorter_than_rsa && today > end.last_day.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn register() -> DeviceRegister {
+        let device = |model: &str, manufacturer: &str, until: Option<&str>| Device {
+            name: model.to_owned(),
+            manufacturer: manufacturer.to_owned(),
+            model: model.to_owned(),
+            middleware: String::new(),
+            keys: Vec::new(),
+            qualified_until: until.map(str::to_owned),
+            pins: 1,
+            fits: None,
+            source: String::new(),
+        };
+        DeviceRegister {
+            read: String::new(),
+            middleware: Vec::new(),
+            device: vec![device("Token", "Old", Some("2022-12-31")), device("Token", "", Some("2030-07-22"))],
+            key_size: vec![KeySizeEnd {
+                shorter_than_rsa: 3000,
+                last_day: "2026-12-31".to_owned(),
+                source: String::new(),
+            }],
+        }
+    }
+
+    #[test]
+    fn the_word_qualified_ends_with_its_day() {
+        let register = register();
+        let on = |manufacturer, day| register.standing(manufacturer, "Token EVO", day);
+        assert!(matches!(on("Old & Co", "2022-12-31"), Standing::Qualified { .. }));
+        assert!(matches!(on("OLD", "2023-01-01"), Standing::Ended { .. }));
+        assert!(matches!(on("Other", "2023-01-01"), Standing::Qualified { .. }));
+        assert_eq!(register.standing("Other", "Card", "2023-01-01"), Standing::Unknown);
+    }
+
+    #[test]
+    fn short_keys_end_by_date() {
+        let register = register();
+        assert!(register.ended(KeyKind::Rsa(2048), "2026-12-31").is_none());
+        assert!(register.ended(KeyKind::Rsa(2048), "2027-01-01").is_some());
+        assert!(register.ended(KeyKind::Rsa(3072), "2027-01-01").is_none());
+        assert!(register.ended(KeyKind::P256, "2027-01-01").is_none());
+    }
+}
