@@ -105,7 +105,72 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: PinCommand,
     },
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+    Clean {
+        #[arg(long)]
+        store: Option<String>,
+        #[arg(long)]
+        dry_run: bool,
+        #[arg(long)]
+        lose_old_mail: bool,
+        #[arg(long)]
+        give_up: Vec<String>,
+    },
+    Restore {
+        certificate: String,
+    },
+    Import {
+        source: PathBuf,
+        #[arg(long)]
+        store: Option<String>,
+    },
+    Bring {
+        certificate: String,
+        #[arg(long)]
+        store: Option<String>,
+    },
+    Export {
+        certificate: String,
+        #[arg(long)]
+        to: PathBuf,
+        #[arg(long)]
+        with_key: bool,
+        #[arg(long, conflicts_with = "with_key")]
+        der: bool,
+    },
+    Backup {
+        #[arg(long)]
+        store: Option<String>,
+        #[arg(long)]
+        to: PathBuf,
+    },
     Doctor,
+}
+
+/// What to do with a device.
+#[derive(Subcommand)]
+pub(crate) enum TokenCommand {
+    Info,
+    Name {
+        name: String,
+        #[arg(long)]
+        store: Option<String>,
+    },
+    Initialise {
+        #[arg(long)]
+        store: Option<String>,
+        #[arg(long)]
+        name: Option<String>,
+        #[arg(long)]
+        typed: Option<String>,
+        #[arg(long)]
+        puk_file: Option<PathBuf>,
+        #[arg(long)]
+        new_pin_file: Option<PathBuf>,
+    },
 }
 
 /// What to do with a PIN.
@@ -124,6 +189,14 @@ pub(crate) enum PinCommand {
         store: Option<String>,
         #[arg(long)]
         new_pin_file: Option<PathBuf>,
+    },
+    ChangePuk {
+        #[arg(long)]
+        store: Option<String>,
+        #[arg(long)]
+        puk_file: Option<PathBuf>,
+        #[arg(long)]
+        new_puk_file: Option<PathBuf>,
     },
     Unblock {
         #[arg(long)]

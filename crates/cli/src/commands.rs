@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches};
 use obnova_client::{
-    AuthorityRecord, CertificateView, ClientError, Flow, Health, Home, Inventory, Invitation, Journey, JourneyView,
-    PinSource, Preflight, Removal, RenewOptions, StoreSetting, SystemClock, examine,
+    AuthorityRecord, CertificateView, CleanupOptions, ClientError, Flow, Health, Home, Inventory, Invitation, Journey,
+    JourneyView, PinSource, Preflight, Removal, RenewOptions, StoreSetting, SystemClock, examine,
 };
 use obnova_lifecycle::document::Octets;
 use obnova_pki::{Certificate, KeyKind};
@@ -15,9 +15,9 @@ use obnova_texts::{Language, Texts};
 use serde_json::json;
 
 use crate::arguments::{Arguments, Command, Common};
-use crate::care;
 use crate::output::Output;
 use crate::prompt::{Prompt, agreed};
+use crate::{care, transfer};
 
 const WAITING: u8 = 3;
 
@@ -25,9 +25,9 @@ pub(crate) struct Context {
     pub(crate) home: Home,
     pub(crate) output: Output,
     pub(crate) prompt: Prompt,
-    clock: SystemClock,
+    pub(crate) clock: SystemClock,
     pub(crate) extra: Vec<StoreSetting>,
-    yes: bool,
+    pub(crate) yes: bool,
 }
 
 /// Reads the arguments and does what they say.
@@ -87,7 +87,7 @@ fn invitation(path: &Path) -> Result<Invitation, ClientError> {
 }
 
 /// Opens all stores; PKCS#12 files are opened with their password when one can be had.
-fn unlocked(context: &Context) -> Result<Inventory, ClientError> {
+pub(crate) fn unlocked(context: &Context) -> Result<Inventory, ClientError> {
     let inventory = Inventory::open(&context.home, &context.extra)?;
     for (_, store) in inventory.needs_password() {
         let info = store.lock().info()?;
@@ -99,7 +99,7 @@ fn unlocked(context: &Context) -> Result<Inventory, ClientError> {
     Ok(inventory)
 }
 
-fn days(texts: Texts, left: i64) -> String {
+pub(crate) fn days(texts: Texts, left: i64) -> String {
     if left < 0 { texts.get("expired", &[]) } else { texts.get("days-left", &[("days", &left.to_string())]) }
 }
 
@@ -109,7 +109,7 @@ fn is_named(view: &CertificateView, text: &str) -> bool {
             .is_ok_and(|all| all.iter().any(|serial| serial.hexadecimal() == view.hexadecimal))
 }
 
-fn find(context: &Context, inventory: &Inventory, text: &str) -> Result<(String, Certificate), ClientError> {
+pub(crate) fn find(context: &Context, inventory: &Inventory, text: &str) -> Result<(String, Certificate), ClientError> {
     use obnova_client::Clock;
     let now = context.clock.now();
     inventory
@@ -143,6 +143,14 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
                         "                 {} (0x{})  {}\n",
                         view.decimal, view.hexadecimal, view.issuer
                     ));
+                    if let Some(code) = view.unfit.filter(|code| *code != "expired") {
+                        text.push_str(&format!("                 {}\n", texts.get(&format!("unfit-{code}"), &[])));
+                    }
+                    if let Some(code) = view.device.filter(|code| *code != "qualified") {
+                        let until = view.device_until.clone().unwrap_or_default();
+                        let words = texts.get(&format!("device-{code}"), &[("until", &until)]);
+                        text.push_str(&format!("                 {words}\n"));
+                    }
                 }
             }
             context.output.data(text.trim_end(), &json!({ "stores": stores, "certificates": certificates }));
@@ -152,7 +160,9 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             use obnova_client::Clock;
             let inventory = unlocked(context)?;
             let (store, found) = find(context, &inventory, &certificate)?;
-            let view = CertificateView::of(&found, &store, context.clock.now());
+            let plain = CertificateView::of(&found, &store, context.clock.now());
+            let view = inventory.views(context.clock.now()).into_iter().find(|view| view.sha256 == plain.sha256);
+            let view = view.unwrap_or(plain);
             context.output.data(&card(texts, &view), &view);
             Ok(ExitCode::SUCCESS)
         }
@@ -215,6 +225,18 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             Ok(ExitCode::SUCCESS)
         }
         Command::Pin { command } => care::pin(context, command),
+        Command::Token { command } => care::token(context, command),
+        Command::Clean { store, dry_run, lose_old_mail, give_up } => {
+            let options = CleanupOptions { store, lose_old_mail, given_up: give_up };
+            care::clean(context, &options, dry_run)
+        }
+        Command::Restore { certificate } => care::undo(context, &certificate),
+        Command::Import { source, store } => transfer::import(context, &source, store.as_deref()),
+        Command::Bring { certificate, store } => transfer::bring(context, &certificate, store.as_deref()),
+        Command::Export { certificate, to, with_key, der } => {
+            transfer::export(context, &certificate, &to, with_key, der)
+        }
+        Command::Backup { store, to } => transfer::backup(context, store.as_deref(), &to),
         Command::Doctor => doctor(context),
     }
 }
@@ -255,8 +277,14 @@ fn card(texts: Texts, view: &CertificateView) -> String {
         format!("  {:<18} {}", word("key"), view.key),
         format!("  {:<18} {}", word("store"), view.store),
     ];
-    if view.qualified_device {
-        lines.push(format!("  {}", word("claims-device")));
+    let until = view.device_until.clone().unwrap_or_default();
+    match view.device {
+        Some(code) => lines.push(format!("  {}", texts.get(&format!("device-{code}"), &[("until", &until)]))),
+        None if view.qualified_device => lines.push(format!("  {}", word("claims-device"))),
+        None => {}
+    }
+    if let Some(code) = view.unfit {
+        lines.push(format!("  {}", word(&format!("unfit-{code}"))));
     }
     lines.join("\n")
 }

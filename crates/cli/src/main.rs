@@ -5,6 +5,7 @@ mod care;
 mod commands;
 mod output;
 mod prompt;
+mod transfer;
 
 use std::process::ExitCode;
 

@@ -101,7 +101,7 @@ impl Prompt {
 
 impl PinSource for Prompt {
     fn pin(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
-        if store.pin.pad {
+        if store.pin.pad || !store.needs_login {
             return Ok(Pin::new(String::new()));
         }
         if let Some(pin) = self.given(store)? {
@@ -128,8 +128,17 @@ impl PinSource for Prompt {
     fn new_pin(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
         match (&self.new_pin, &store.kind) {
             (Some(file), _) => first_line_of(file),
-            (None, StoreKind::File | StoreKind::Browser) => self.ask_twice("ask-new-password", "ask-password-again", store),
+            (None, StoreKind::File | StoreKind::Browser) => {
+                self.ask_twice("ask-new-password", "ask-password-again", store)
+            }
             (None, StoreKind::Token { .. }) => self.ask_twice("ask-new-pin", "ask-pin-again", store),
+        }
+    }
+
+    fn new_puk(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
+        match &self.new_pin {
+            Some(file) => first_line_of(file),
+            None => self.ask_twice("ask-new-puk", "ask-puk-again", store),
         }
     }
 
@@ -143,6 +152,21 @@ impl PinSource for Prompt {
     fn may_spend_last_try(&self) -> bool {
         self.last_try
     }
+}
+
+/// Asks for a text that must be typed as it is shown; `given` is what a flag says, for scripts.
+pub(crate) fn typed(question: &str, given: Option<&str>) -> String {
+    if let Some(given) = given {
+        return given.to_owned();
+    }
+    if !std::io::stdin().is_terminal() {
+        return String::new();
+    }
+    eprint!("{question} ");
+    let _ = std::io::stderr().flush();
+    let mut line = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut line);
+    line.trim().to_owned()
 }
 
 /// Asks a question that is answered by yes; without a terminal and without `--yes` the answer is no.

@@ -1,11 +1,17 @@
-//! Care of a device: its PIN is looked at, tried, changed, and unblocked by the PUK. A try is never spent unasked.
+//! Care of a device: what it is, its PINs, its PUK, its name, and its end as what it was. A try is never spent
+//! unasked.
 
-use obnova_lifecycle::port::{PinState, StoreInfo};
+use std::time::SystemTime;
+
+use obnova_lifecycle::device::Standing;
+use obnova_lifecycle::port::{Census, PinState, StoreInfo, StoreKind};
+use obnova_pki::Kind;
 use serde::Serialize;
 
 use crate::inventory::{Inventory, OpenStore};
 use crate::journey::PinSource;
-use crate::{ClientError, Home};
+use crate::register::{day, register};
+use crate::{CertificateView, ClientError, Home};
 
 /// What a device says of its PIN or PUK.
 #[derive(Debug, Clone, Serialize)]
@@ -60,7 +66,7 @@ impl PinView {
 
 impl Inventory {
     /// The store that is meant: by its name or a part of its identifier; without either, the only one there is.
-    fn meant(&self, wanted: Option<&str>) -> Result<&OpenStore, ClientError> {
+    pub(crate) fn meant(&self, wanted: Option<&str>) -> Result<&OpenStore, ClientError> {
         let mut matching = self
             .stores
             .iter()
@@ -97,7 +103,7 @@ impl Inventory {
     ///
     /// # Errors
     ///
-    /// As [`Inventory::verify_pin`]; `pin-length` before anything is sent; `pad-only`; `key-waits`; `store-busy`.
+    /// As [`Inventory::verify_pin`]; `pin-length` before anything is sent; `key-waits`; `store-busy`.
     pub fn change_pin(&self, home: &Home, wanted: Option<&str>, pin: &dyn PinSource) -> Result<PinView, ClientError> {
         let open = self.meant(wanted)?;
         let _lock = home.lock(&open.info.id)?;
@@ -110,7 +116,7 @@ impl Inventory {
     ///
     /// # Errors
     ///
-    /// `puk-incorrect`, `puk-locked`, `puk-last-try`, `no-puk`, `pin-length`, `pad-only`, `store-busy`.
+    /// `puk-incorrect`, `puk-locked`, `puk-last-try`, `no-puk`, `pin-length`, `store-busy`.
     pub fn unblock_pin(&self, home: &Home, wanted: Option<&str>, pin: &dyn PinSource) -> Result<PinView, ClientError> {
         let open = self.meant(wanted)?;
         if open.info.puk.is_none() {
@@ -121,4 +127,159 @@ impl Inventory {
         open.store.lock().unblock_pin(&puk, &new, pin.may_spend_last_try())?;
         self.pin_state(wanted)
     }
+
+    /// Replaces the PUK.
+    ///
+    /// # Errors
+    ///
+    /// As [`Inventory::unblock_pin`].
+    pub fn change_puk(&self, home: &Home, wanted: Option<&str>, pin: &dyn PinSource) -> Result<PinView, ClientError> {
+        let open = self.meant(wanted)?;
+        if open.info.puk.is_none() {
+            return Err(ClientError::new("no-puk", &open.info.name));
+        }
+        let _lock = home.lock(&open.info.id)?;
+        let (old, new) = (pin.puk(&open.info)?, pin.new_puk(&open.info)?);
+        open.store.lock().change_puk(&old, &new, pin.may_spend_last_try())?;
+        self.pin_state(wanted)
+    }
+
+    /// The devices at hand, each with its logins; nothing is tried and no PIN is needed.
+    pub fn devices(&self, now: SystemTime) -> Vec<DeviceView> {
+        let mut devices: Vec<DeviceView> = Vec::new();
+        for open in &self.stores {
+            let StoreKind::Token { manufacturer, model, library_version } = &open.info.kind else { continue };
+            let login = PinView::of(&open.info);
+            if let Some(known) = devices.iter_mut().find(|known| known.device == open.info.device) {
+                known.logins.push(login);
+                continue;
+            }
+            let entry = register().device(manufacturer, model);
+            let (standing, until) = match register().standing(manufacturer, model, &day(now)) {
+                Standing::Qualified { until } => ("qualified", Some(until)),
+                Standing::Ended { until } => ("ended", Some(until)),
+                Standing::Unknown => ("unknown", None),
+            };
+            devices.push(DeviceView {
+                device: open.info.device.clone(),
+                name: open.info.name.clone(),
+                manufacturer: manufacturer.clone(),
+                model: model.clone(),
+                library_version: library_version.clone(),
+                known_as: entry.map(|entry| entry.name.clone()),
+                standing,
+                until,
+                source: entry.map(|entry| entry.source.clone()),
+                keys: open.info.key_kinds.iter().map(ToString::to_string).collect(),
+                room: RoomView {
+                    free: open.info.free,
+                    total: open.info.total,
+                    pairs: open.room.or(entry.and_then(|entry| entry.fits)),
+                    census: open.store.lock().census().ok(),
+                },
+                logins: vec![login],
+            });
+        }
+        devices
+    }
+
+    /// What is lost when a device is emptied: its certificates, as far as they are seen without a PIN.
+    ///
+    /// # Errors
+    ///
+    /// `store-gone`, `choose-store`, `not-possible-here` for anything but a device.
+    pub fn what_is_lost(&self, wanted: Option<&str>, now: SystemTime) -> Result<Vec<CertificateView>, ClientError> {
+        let open = self.meant(wanted)?;
+        if !matches!(open.info.kind, StoreKind::Token { .. }) {
+            return Err(ClientError::new("not-possible-here", &open.info.name));
+        }
+        let certificates = open.store.lock().certificates()?;
+        let own = certificates.iter().filter(|certificate| certificate.kind() != Kind::Authority);
+        Ok(own.map(|certificate| CertificateView::of(certificate, &open.info.id, now)).collect())
+    }
+
+    /// Empties a device for ever and begins it anew under `name`. `typed` is what the person typed: the name that
+    /// the device has now. Public parts are archived first.
+    ///
+    /// # Errors
+    ///
+    /// `name-not-typed`; `renewal-open` while a certificate for a key on it is on the way; the PUK's.
+    pub fn initialise(
+        &self,
+        home: &Home,
+        wanted: Option<&str>,
+        (typed, name): (&str, &str),
+        pin: &dyn PinSource,
+    ) -> Result<(), ClientError> {
+        let open = self.meant(wanted)?;
+        if typed != open.info.name {
+            return Err(ClientError::new("name-not-typed", &open.info.name));
+        }
+        let _lock = home.lock(&open.info.id)?;
+        for journey in crate::JourneyView::all(home, &crate::SystemClock::default())? {
+            // A key that waits for its certificate is lost like all others, and what was asked for with it.
+            if !journey.finished && journey.store == open.info.id {
+                return Err(ClientError::new("renewal-open", journey.id));
+            }
+        }
+        for certificate in open.store.lock().certificates()? {
+            home.archive(&certificate)?;
+        }
+        let (puk, new) = (pin.puk(&open.info)?, pin.new_pin(&open.info)?);
+        open.store.lock().initialise(&puk, name, &new, pin.may_spend_last_try())?;
+        Ok(())
+    }
+
+    /// Gives a device a name in this program; the device itself keeps its own.
+    ///
+    /// # Errors
+    ///
+    /// `store-gone`, `choose-store`, `settings-wrong`.
+    pub fn rename(&self, home: &Home, wanted: Option<&str>, name: &str) -> Result<String, ClientError> {
+        let open = self.meant(wanted)?;
+        home.name_device(&open.info.device, name)?;
+        Ok(open.info.device.clone())
+    }
+}
+
+/// How much room a device has, and how that is known.
+#[derive(Debug, Clone, Serialize)]
+pub struct RoomView {
+    /// Free octets, when the device itself tells.
+    pub free: Option<u64>,
+    /// All octets, when the device itself tells.
+    pub total: Option<u64>,
+    /// Pairs that are believed to fit: from the settings, or from the register.
+    pub pairs: Option<u8>,
+    /// Counted, as far as it is seen without a PIN.
+    pub census: Option<Census>,
+}
+
+/// A device with its logins, for screens.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeviceView {
+    /// Stable name.
+    pub device: String,
+    /// The name that people see.
+    pub name: String,
+    /// What it says of itself.
+    pub manufacturer: String,
+    /// What it says of itself.
+    pub model: String,
+    /// Version of the module's library.
+    pub library_version: String,
+    /// The register's name for it.
+    pub known_as: Option<String>,
+    /// What may be said of its certification (`standing-CODE`): `qualified`, `ended`, `unknown`.
+    pub standing: &'static str,
+    /// The last day of it.
+    pub until: Option<String>,
+    /// Where that is known from.
+    pub source: Option<String>,
+    /// Kinds of keys that it makes.
+    pub keys: Vec<String>,
+    /// Its room.
+    pub room: RoomView,
+    /// Its logins: some devices have several PINs.
+    pub logins: Vec<PinView>,
 }

@@ -202,7 +202,8 @@ impl Cleanup {
                     permit: decided.ok(),
                 });
             }
-            for key in keys.iter().filter(|key| !certificates.iter().any(|found| found.public_key() == key.as_slice())) {
+            for key in keys.iter().filter(|key| !certificates.iter().any(|found| found.public_key() == key.as_slice()))
+            {
                 let (mut standing, journey) = orphan_standing(home, key)?;
                 let fingerprint = Primitives.fingerprint(key);
                 standing.loss_typed = options
@@ -249,8 +250,7 @@ impl Cleanup {
     pub fn carry_out(self, home: &Home) -> Result<(Vec<Cleaned>, Vec<Measured>), ClientError> {
         let (mut cleaned, mut measured) = (Vec::new(), Vec::new());
         for surveyed in self.stores {
-            let permits: Vec<RemovalPermit> =
-                surveyed.entries.into_iter().filter_map(|entry| entry.permit).collect();
+            let permits: Vec<RemovalPermit> = surveyed.entries.into_iter().filter_map(|entry| entry.permit).collect();
             if permits.is_empty() {
                 continue;
             }
@@ -294,8 +294,7 @@ pub(crate) fn remove(
         None => home.archive_folder().join(format!("key-{}.removed.json", &key_sha256[..16])),
     };
     let note = |state: &str| {
-        let removed =
-            Removed { store: store_id.to_owned(), key_sha256: key_sha256.clone(), state: state.to_owned() };
+        let removed = Removed { store: store_id.to_owned(), key_sha256: key_sha256.clone(), state: state.to_owned() };
         let bytes = serde_json::to_vec_pretty(&removed).map_err(|error| ClientError::new("file-error", error))?;
         durable::replace(&place, &bytes)
             .map_err(|error| ClientError::new("file-error", format!("{}: {error}", place.display())))

@@ -60,6 +60,13 @@ pub trait PinSource {
     /// As [`PinSource::pin`].
     fn puk(&self, store: &StoreInfo) -> Result<Pin, ClientError>;
 
+    /// A new PUK for a device.
+    ///
+    /// # Errors
+    ///
+    /// As [`PinSource::new_pin`].
+    fn new_puk(&self, store: &StoreInfo) -> Result<Pin, ClientError>;
+
     /// Whether the person allowed the last try to be spent.
     fn may_spend_last_try(&self) -> bool;
 }
@@ -578,7 +585,8 @@ impl<'a> Journey<'a> {
                     Some(key) => key,
                     None => {
                         let plan = &self.items[item];
-                        let wanted = KeyKind::from_name(&plan.key).ok_or_else(|| ClientError::new("journal-error", &plan.key))?;
+                        let wanted = KeyKind::from_name(&plan.key)
+                            .ok_or_else(|| ClientError::new("journal-error", &plan.key))?;
                         progress.slow(item, &plan.kind, "making-key");
                         self.place(item).lock().generate(wanted, &format!("obnova {}", plan.kind))?
                     }

@@ -13,9 +13,10 @@ mod journey;
 mod known;
 mod preflight;
 mod register;
+mod transfer;
 
 pub use account::{LoginOutcome, login};
-pub use care::{PinView, TriesView};
+pub use care::{DeviceView, PinView, RoomView, TriesView};
 pub use cleanup::{Cleaned, Cleanup, CleanupItem, CleanupOptions, Measured, Removal, restore};
 pub use doctor::{Finding, Health, examine};
 pub use error::ClientError;
@@ -28,3 +29,4 @@ pub use obnova_keystore::{Load, serve as serve_module};
 pub use obnova_lifecycle::port::{Clock, Pin};
 pub use obnova_lifecycle::station::Station;
 pub use preflight::{PlanView, Preflight, RenewOptions};
+pub use transfer::{Backup, Imported};

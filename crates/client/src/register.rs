@@ -23,9 +23,7 @@ pub(crate) fn register() -> &'static DeviceRegister {
 
 /// The day of a moment in UTC, as `2026-12-31`.
 pub(crate) fn day(at: SystemTime) -> String {
-    jiff::Timestamp::try_from(at)
-        .map(|at| at.to_zoned(jiff::tz::TimeZone::UTC).date().to_string())
-        .unwrap_or_default()
+    jiff::Timestamp::try_from(at).map(|at| at.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()).unwrap_or_default()
 }
 
 /// File names of all known modules on this system.

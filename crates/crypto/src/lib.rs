@@ -10,7 +10,7 @@ pub use key::{KeyError, SoftwareKey};
 pub use mac::SharedSecret;
 pub use pfx::{Pfx, PfxError, PfxKey};
 pub use primitives::Primitives;
-pub use sealed::{SealError, SealingKey, open_private_key, seal_private_key};
+pub use sealed::{SealError, SealingKey, aes_cbc_decrypt, open_private_key, seal_private_key};
 pub use zeroize::Zeroizing;
 
 /// A password, PIN or passphrase: wiped when it goes, never shown.

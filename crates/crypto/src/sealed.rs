@@ -46,6 +46,17 @@ struct Pbkdf2Parameters {
     prf: Option<AlgorithmIdentifierOwned>,
 }
 
+/// Opens what another program sealed under AES-256 in CBC mode with padding (PKCS#11's CKM_AES_CBC_PAD).
+///
+/// `None` when key, vector or padding do not fit.
+pub fn aes_cbc_decrypt(key: &[u8; 32], vector: [u8; 16], mut sealed: Vec<u8>) -> Option<Zeroizing<Vec<u8>>> {
+    let key = PaddedBlockDecryptingKey::cbc_pkcs7(UnboundCipherKey::new(&AES_256, key).ok()?).ok()?;
+    let opened = key.decrypt(&mut sealed, DecryptionContext::Iv128(FixedLength::from(vector))).ok()?;
+    let opened = Zeroizing::new(opened.to_vec());
+    zeroize::Zeroize::zeroize(&mut sealed);
+    Some(opened)
+}
+
 /// Why a sealed secret did not open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SealError {

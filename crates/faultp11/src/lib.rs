@@ -240,9 +240,11 @@ unsafe extern "C" fn C_GetTokenInfo(slot: CK_SLOT_ID, info: CK_TOKEN_INFO_PTR) -
     let info = unsafe { &mut *info };
     let rules = &call.rules;
     if info.flags & CKF_TOKEN_INITIALIZED != 0 {
-        for (rule, field) in
-            [("model", &mut info.model[..]), ("manufacturer", &mut info.manufacturerID[..]), ("shared_serial", &mut info.serialNumber[..])]
-        {
+        for (rule, field) in [
+            ("model", &mut info.model[..]),
+            ("manufacturer", &mut info.manufacturerID[..]),
+            ("shared_serial", &mut info.serialNumber[..]),
+        ] {
             if let Some(text) = rules.text(rule) {
                 fill(field, text);
             }
@@ -452,7 +454,8 @@ fn taken(session: CK_SESSION_HANDLE) -> u64 {
         .map(|object| pair_size(value(session, *object, CKA_MODULUS).len()))
         .sum();
     // Objects of data, which reserve room.
-    let data: u64 = objects(session, CKO_DATA).iter().map(|object| value(session, *object, CKA_VALUE).len() as u64).sum();
+    let data: u64 =
+        objects(session, CKO_DATA).iter().map(|object| value(session, *object, CKA_VALUE).len() as u64).sum();
     certificates + keys + data
 }
 

@@ -20,10 +20,8 @@ fn library_folders() -> Vec<PathBuf> {
         folders.push(PathBuf::from("/Library/OpenSC/lib"));
         return folders;
     }
-    let mut folders: Vec<PathBuf> = ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64", "/lib"]
-        .iter()
-        .map(PathBuf::from)
-        .collect();
+    let mut folders: Vec<PathBuf> =
+        ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64", "/lib"].iter().map(PathBuf::from).collect();
     let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
     for sub in ["", "pkcs11", "softhsm", "opensc"] {
         folders.push(Path::new(&multiarch).join(sub));

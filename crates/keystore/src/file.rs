@@ -219,6 +219,10 @@ impl KeyStore for FileStore {
         Ok(public_key)
     }
 
+    fn export(&mut self, public_key: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+        Ok(Zeroizing::new(self.key(public_key)?.pkcs8().to_vec()))
+    }
+
     fn census(&mut self) -> Result<Census, KeyStoreError> {
         let certificates = self.certificates()?;
         Ok(Census {

@@ -97,6 +97,7 @@ enum Act {
     Install { certificate: Octets },
     Deposit { certificate: Octets },
     Import { pkcs8: Octets, label: String },
+    Export { key: Octets },
     Census,
     Reserve { octets: usize },
     Remove { certificate: Option<Octets>, key: Octets, ground: Ground, at: SystemTime },
@@ -112,9 +113,11 @@ impl Act {
             Self::ChangePin { .. } | Self::UnblockPin { .. } | Self::ChangePuk { .. } => (WORK, "pin"),
             Self::Generate { .. } => (WORK, "key generation"),
             Self::Sign { .. } => (WORK, "signature"),
-            Self::Keys => (WORK, "keys"),
+            Self::Keys | Self::Export { .. } => (WORK, "keys"),
             Self::Initialise { .. } => (WORK, "initialisation"),
-            Self::Install { .. } | Self::Deposit { .. } | Self::Import { .. } | Self::Reserve { .. } => (WORK, "writing"),
+            Self::Install { .. } | Self::Deposit { .. } | Self::Import { .. } | Self::Reserve { .. } => {
+                (WORK, "writing")
+            }
             Self::Remove { .. } => (WORK, "removal"),
         }
     }
@@ -279,6 +282,7 @@ fn act(store: &mut TokenStore, act: &Act) -> Result<Answer, KeyStoreError> {
             let key = Zeroizing::new(pkcs8.0.clone());
             store.import(&key, label).map(|key| Answer::Octets(Octets(key)))
         }
+        Act::Export { key } => store.export(&key.0).map(|key| Answer::Octets(Octets(key.to_vec()))),
         Act::Census => store.census().map(Answer::Census),
         Act::Reserve { octets } => store.reserve(*octets).map(|()| Answer::Done),
         Act::Remove { certificate: der, key, ground, at } => {
@@ -320,19 +324,26 @@ impl Drop for Running {
 pub struct ModuleHost {
     program: PathBuf,
     load: Load,
+    environment: Vec<(String, String)>,
     running: Mutex<Option<Running>>,
 }
 
 impl ModuleHost {
     /// A host that `program` plays when its arguments say so ([`Load::from_arguments`]).
     pub fn new(program: &Path, load: Load) -> Arc<Self> {
-        Arc::new(Self { program: program.to_owned(), load, running: Mutex::new(None) })
+        Self::with_environment(program, load, Vec::new())
+    }
+
+    /// The same with variables that the module reads.
+    pub fn with_environment(program: &Path, load: Load, environment: Vec<(String, String)>) -> Arc<Self> {
+        Arc::new(Self { program: program.to_owned(), load, environment, running: Mutex::new(None) })
     }
 
     fn start(&self) -> Result<Running, KeyStoreError> {
         let failed = |error: std::io::Error| KeyStoreError::Crashed { detail: error.to_string() };
         let mut child = Command::new(&self.program)
             .args(self.load.arguments())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -496,6 +507,10 @@ impl KeyStore for HostedStore {
 
     fn import(&mut self, pkcs8: &Zeroizing<Vec<u8>>, label: &str) -> Result<Vec<u8>, KeyStoreError> {
         self.octets(Act::Import { pkcs8: Octets(pkcs8.to_vec()), label: label.to_owned() })
+    }
+
+    fn export(&mut self, public_key: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+        self.octets(Act::Export { key: Octets(public_key.to_vec()) }).map(Zeroizing::new)
     }
 
     fn census(&mut self) -> Result<Census, KeyStoreError> {

@@ -63,9 +63,9 @@ pub(crate) fn digest_info(digest: Digest, value: &[u8]) -> Result<Vec<u8>, KeySt
 /// The two halves that CKM_ECDSA gives, as certificates want them.
 pub(crate) fn ecdsa_value(raw: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
     let (r, s) = raw.split_at(raw.len() / 2);
-    UintRef::new(r).and_then(|r| EcdsaValue { r, s: UintRef::new(s)? }.to_der()).map_err(|error| {
-        KeyStoreError::Module { call: "C_Sign".to_owned(), code: format!("not r and s: {error}") }
-    })
+    UintRef::new(r)
+        .and_then(|r| EcdsaValue { r, s: UintRef::new(s)? }.to_der())
+        .map_err(|error| KeyStoreError::Module { call: "C_Sign".to_owned(), code: format!("not r and s: {error}") })
 }
 
 /// PrivateKeyInfo (RFC 5958 section 2, version 1); what follows the key is not needed.

@@ -43,9 +43,8 @@ fn module(path: &Path, parameters: Option<&str>) -> Result<Module, KeyStoreError
     if let Some(known) = loaded.get(path) {
         return Ok(known.clone());
     }
-    let missing = |error: &dyn std::fmt::Display| KeyStoreError::ModuleMissing {
-        detail: format!("{}: {error}", path.display()),
-    };
+    let missing =
+        |error: &dyn std::fmt::Display| KeyStoreError::ModuleMissing { detail: format!("{}: {error}", path.display()) };
     let context = Pkcs11::new(path).map_err(|error| missing(&error))?;
     let raw = Raw::of(path).map_err(|error| missing(&error))?;
     let started = match parameters {
@@ -76,21 +75,21 @@ pub fn tokens(path: &Path) -> Result<Vec<TokenStore>, KeyStoreError> {
 ///
 /// [`KeyStoreError::ModuleMissing`], or the module's answer to C_GetSlotList.
 pub fn browser_store(path: &Path, profile: &Path) -> Result<Vec<TokenStore>, KeyStoreError> {
-    let parameters = format!(
-        "configdir='sql:{}' certPrefix='' keyPrefix='' secmod='' flags= tokenDescription='{}'",
-        profile.display(),
-        profile.file_name().unwrap_or_default().to_string_lossy().replace('\'', " ")
-    );
+    // The rest of the module's own settings stays out of it: this is one database, nothing more.
+    let parameters = format!("configdir='sql:{}' certPrefix='' keyPrefix='' secmod='secmod.db'", profile.display());
     tokens_of(module(path, Some(&parameters))?, Some(profile))
+}
+
+/// Whether a token keeps keys for somebody; the other token of NSS only computes.
+fn is_store(info: &TokenInfo, profile: Option<&Path>) -> bool {
+    info.token_initialized() && (profile.is_none() || !info.write_protected())
 }
 
 fn tokens_of(module: Module, profile: Option<&Path>) -> Result<Vec<TokenStore>, KeyStoreError> {
     let mut found: Vec<TokenStore> = Vec::new();
     for slot in module.context.get_slots_with_token().map_err(map)? {
         let Ok(info) = module.context.get_token_info(slot) else { continue };
-        // The other token of NSS only computes.
-        let computes_only = profile.is_some() && info.write_protected();
-        if !info.token_initialized() || computes_only {
+        if !is_store(&info, profile) {
             continue;
         }
         let (model, serial) = (info.model().to_owned(), info.serial_number().to_owned());
@@ -223,7 +222,7 @@ impl TokenStore {
             if let Ok(info) = self.module.context.get_token_info(slot)
                 && info.serial_number() == self.serial
                 && info.model() == self.model
-                && info.token_initialized()
+                && is_store(&info, self.profile.as_deref())
             {
                 if nth == self.ordinal {
                     return Ok(slot);
@@ -583,8 +582,7 @@ impl KeyStore for TokenStore {
         let raw = self.module.raw.clone();
         let (typed, new) = (secret(old), secret(new));
         let session = self.session()?;
-        let changed =
-            if state.pad { raw.set_pin_on_pad(session.handle()) } else { session.set_pin(&typed, &new) };
+        let changed = if state.pad { raw.set_pin_on_pad(session.handle()) } else { session.set_pin(&typed, &new) };
         self.accepted = None;
         changed.map_err(|error| self.refused_pin(error))
     }
@@ -780,6 +778,45 @@ impl KeyStore for TokenStore {
         if self.keys()?.contains(&public_key) { Ok(public_key) } else { Err(KeyStoreError::NotStored) }
     }
 
+    fn export(&mut self, public_key: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+        // A device never gives a key out, and is never asked to.
+        if self.profile.is_none() {
+            return Err(KeyStoreError::NotExportable);
+        }
+        let (object, _) = self.private_key(public_key)?;
+        // NSS shows no key in the clear, but wraps it under one that it is given for this.
+        let wrapping = Zeroizing::new(Primitives.octets::<32>());
+        let vector = Primitives.octets::<16>();
+        let session = self.session()?;
+        let helper = session
+            .create_object(&[
+                Attribute::Class(ObjectClass::SECRET_KEY),
+                Attribute::KeyType(KeyType::AES),
+                Attribute::Token(false),
+                Attribute::Wrap(true),
+                Attribute::Encrypt(true),
+                Attribute::Value(wrapping.to_vec()),
+            ])
+            .map_err(map)?;
+        let wrapped = session.wrap_key(&Mechanism::AesCbcPad(vector), helper, object);
+        let _ = session.destroy_object(helper);
+        let wrapped = match wrapped {
+            Ok(wrapped) => wrapped,
+            Err(Error::Pkcs11(RvError::KeyUnextractable | RvError::KeyNotWrappable, _)) => {
+                return Err(KeyStoreError::NotExportable);
+            }
+            Err(error) => return Err(map(error)),
+        };
+        // What comes back is as long as was guessed before; the key ends at one of the last blocks.
+        let blocks = wrapped.len() / 16;
+        let opened = (blocks.saturating_sub(4)..=blocks).rev().find_map(|blocks| {
+            let key = obnova_crypto::aes_cbc_decrypt(&wrapping, vector, wrapped[..blocks * 16].to_vec())?;
+            let is_it = SoftwareKey::from_pkcs8(&key).is_ok_and(|read| read.public_key() == public_key);
+            is_it.then_some(key)
+        });
+        opened.ok_or(KeyStoreError::NotExportable)
+    }
+
     fn census(&mut self) -> Result<Census, KeyStoreError> {
         let certificates = self.certificate_objects()?;
         let mut census = Census {
@@ -826,9 +863,8 @@ impl KeyStore for TokenStore {
         let objects = self.certificate_objects()?;
         let certificate = permit.certificate();
         // Keys that another certificate needs stay; so do those of an "orphan" that has one after all.
-        let needed = objects
-            .iter()
-            .any(|(other, _, _)| Some(other) != certificate && other.public_key() == permit.public_key());
+        let needed =
+            objects.iter().any(|(other, _, _)| Some(other) != certificate && other.public_key() == permit.public_key());
         if !needed {
             // The certificate goes last: a removal that was cut short finds its keys again by it.
             for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {

@@ -92,8 +92,6 @@ pub enum KeyStoreError {
         /// Longest.
         most: usize,
     },
-    /// PINs are typed on the device itself, which this cannot be asked for.
-    PadOnly,
     /// A key waits for its certificate under the old password.
     KeyWaits,
     /// The device was pulled out, or the file is gone.
@@ -112,6 +110,8 @@ pub enum KeyStoreError {
     ManagedElsewhere,
     /// This store cannot do that at all.
     NotPossible,
+    /// The key cannot leave this store: that is what such stores are for.
+    NotExportable,
     /// The device refused to write with a code that many devices give when they are full.
     WriteFailed {
         /// Name of the PKCS#11 function.
@@ -161,7 +161,6 @@ impl KeyStoreError {
             Self::PukLastTry => "puk-last-try",
             Self::NoPuk => "no-puk",
             Self::PinLength { .. } => "pin-length",
-            Self::PadOnly => "pad-only",
             Self::KeyWaits => "key-waits",
             Self::Gone => "store-gone",
             Self::Full => "store-full",
@@ -171,6 +170,7 @@ impl KeyStoreError {
             Self::KeyKindUnsupported(_) => "key-kind-unsupported",
             Self::ManagedElsewhere => "managed-elsewhere",
             Self::NotPossible => "not-possible-here",
+            Self::NotExportable => "not-exportable",
             Self::WriteFailed { .. } => "write-failed",
             Self::Silent { .. } => "module-silent",
             Self::Crashed { .. } => "module-crashed",
@@ -306,7 +306,7 @@ pub trait KeyStore: Send {
     ///
     /// # Errors
     ///
-    /// As [`KeyStore::unlock`]; [`KeyStoreError::PinLength`] before anything is sent; [`KeyStoreError::PadOnly`];
+    /// As [`KeyStore::unlock`]; [`KeyStoreError::PinLength`] before anything is sent;
     /// [`KeyStoreError::KeyWaits`].
     fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
 
@@ -315,7 +315,7 @@ pub trait KeyStore: Send {
     /// # Errors
     ///
     /// [`KeyStoreError::PukIncorrect`], [`KeyStoreError::PukLocked`], [`KeyStoreError::PukLastTry`],
-    /// [`KeyStoreError::NoPuk`], [`KeyStoreError::PinLength`], [`KeyStoreError::PadOnly`].
+    /// [`KeyStoreError::NoPuk`], [`KeyStoreError::PinLength`].
     fn unblock_pin(&mut self, puk: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
 
     /// Certificates of the store; a token shows them without a PIN.
@@ -368,6 +368,13 @@ pub trait KeyStore: Send {
     ///
     /// [`KeyStoreError::Full`], [`KeyStoreError::KeyKindUnsupported`], [`KeyStoreError::NotStored`].
     fn import(&mut self, pkcs8: &Zeroizing<Vec<u8>>, label: &str) -> Result<Vec<u8>, KeyStoreError>;
+
+    /// Gives a key out, as PKCS#8 in DER. Only stores in software can.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError::NotExportable`], [`KeyStoreError::KeyMissing`].
+    fn export(&mut self, public_key: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyStoreError>;
 
     /// Counts what is here.
     ///

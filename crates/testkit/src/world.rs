@@ -157,7 +157,9 @@ impl World {
                 }
                 format!("discover = false\n\n[[store]]\nmodule = {:?}\n", module.display().to_string())
             }
-            Store::File => format!("discover = false\n\n[[store]]\nfile = {:?}\n", world.path("demo.p12").display().to_string()),
+            Store::File => {
+                format!("discover = false\n\n[[store]]\nfile = {:?}\n", world.path("demo.p12").display().to_string())
+            }
         };
         std::fs::write(world.path("home").join("obnova.toml"), settings)?;
         Ok(world)

@@ -150,8 +150,11 @@ fn a_foreign_authority_renews_a_certificate_on_a_token() {
 
     let home = folder.join("home");
     std::fs::create_dir_all(&home).unwrap();
-    std::fs::write(home.join("obnova.toml"), format!("discover = false\n[[store]]\nmodule = {:?}\n", module.display().to_string()))
-        .unwrap();
+    std::fs::write(
+        home.join("obnova.toml"),
+        format!("discover = false\n[[store]]\nmodule = {:?}\n", module.display().to_string()),
+    )
+    .unwrap();
     std::fs::write(folder.join("pin"), "123456").unwrap();
     let run = |arguments: &[&str]| {
         let mut command = Command::new(crate::stage::programs().join("obnova"));

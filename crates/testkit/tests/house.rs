@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod bench;
 mod care;
+mod contract;
 mod faults;
 mod foreign;
 mod messages;
@@ -10,3 +12,4 @@ mod peers;
 mod road;
 mod shortages;
 mod stage;
+mod token;

@@ -1,0 +1,84 @@
+//! `obnova import`, `bring`, `export`, `backup`: keys and certificates between stores.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use obnova_client::{ClientError, Imported, Inventory};
+use serde_json::json;
+
+use crate::commands::{Context, find, unlocked};
+
+/// Brings a PKCS#12 file into a store.
+pub(crate) fn import(context: &Context, file: &Path, store: Option<&str>) -> Result<ExitCode, ClientError> {
+    let inventory = Inventory::open(&context.home, &context.extra)?;
+    let imported = inventory.import_file(&context.home, file, store, &context.prompt, &context.clock)?;
+    tell(context, &imported);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Brings a pair from a browser or a file to another store.
+pub(crate) fn bring(context: &Context, certificate: &str, store: Option<&str>) -> Result<ExitCode, ClientError> {
+    let inventory = unlocked(context)?;
+    let (source, found) = find(context, &inventory, certificate)?;
+    let imported = inventory.bring_from(&context.home, (&source, &found), store, &context.prompt, &context.clock)?;
+    tell(context, &imported);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(context: &Context, imported: &[Imported]) {
+    let texts = context.output.texts;
+    for pair in imported {
+        let view = &pair.certificate;
+        let key = if pair.was_there { "import-was-there" } else { "import-done" };
+        let words = [("serial", view.hexadecimal.as_str()), ("store", &view.store)];
+        context.output.line(&texts.get(key, &words));
+        if pair.on_device {
+            context.output.line(&texts.get("import-not-made-there", &[]));
+        }
+    }
+    context.output.data("", &json!({ "imported": imported }));
+}
+
+/// Writes a certificate, or a pair, into a file.
+pub(crate) fn export(
+    context: &Context,
+    certificate: &str,
+    to: &Path,
+    with_key: bool,
+    der: bool,
+) -> Result<ExitCode, ClientError> {
+    let inventory = unlocked(context)?;
+    let (store, found) = find(context, &inventory, certificate)?;
+    if with_key {
+        inventory.export_pair((&store, &found), to, &context.prompt)?;
+    } else {
+        if to.exists() {
+            return Err(ClientError::new("file-exists", to.display()));
+        }
+        let bytes = match der {
+            true => found.der().to_vec(),
+            false => obnova_pki::pem::block("CERTIFICATE", found.der())
+                .map_err(|error| ClientError::new("file-error", error))?
+                .into_bytes(),
+        };
+        std::fs::write(to, bytes).map_err(|error| ClientError::new("file-error", error))?;
+    }
+    let place = to.display().to_string();
+    context.output.line(&context.output.texts.get("exported", &[("file", &place)]));
+    context.output.data("", &json!({ "exported": found.serial().hexadecimal(), "file": place }));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Copies the file of a store to a second place, compared and tried.
+pub(crate) fn backup(context: &Context, store: Option<&str>, to: &Path) -> Result<ExitCode, ClientError> {
+    let inventory = Inventory::open(&context.home, &context.extra)?;
+    let copies = inventory.back_up(&context.home, store, to, &context.prompt)?;
+    for copy in &copies {
+        let words = [("file", copy.copy.display().to_string()), ("sha256", copy.sha256.clone())];
+        let tested = copy.tested.to_string();
+        let words = [("file", words[0].1.as_str()), ("sha256", words[1].1.as_str()), ("tested", tested.as_str())];
+        context.output.line(&context.output.texts.get("backup-done", &words));
+    }
+    context.output.data("", &copies);
+    Ok(ExitCode::SUCCESS)
+}

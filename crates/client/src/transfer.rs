@@ -1,0 +1,283 @@
+//! Keys and certificates between stores: a PKCS#12 file onto a token, a certificate out of any store, a soft key to
+//! another place. Everything is checked before the first write, and read back after the last.
+
+use std::path::{Path, PathBuf};
+
+use obnova_crypto::{Pfx, PfxError, PfxKey, Primitives, Secret, SoftwareKey, Zeroizing};
+use obnova_keystore::{StoreSigner, durable};
+use obnova_lifecycle::port::{Clock, KeyStoreError, Pin, StoreInfo, StoreKind};
+use obnova_lifecycle::station::{ProofOfUse, challenge_message};
+use obnova_pki::{Certificate, KeyKind, Signer};
+use serde::Serialize;
+
+use crate::inventory::{Inventory, OpenStore};
+use crate::journey::PinSource;
+use crate::{CertificateView, ClientError, Home};
+
+/// A pair that was brought into a store.
+#[derive(Debug, Clone, Serialize)]
+pub struct Imported {
+    /// The certificate.
+    pub certificate: CertificateView,
+    /// Whether it was there before, so that nothing was written.
+    pub was_there: bool,
+    /// Whether the store is a device: the key was then not made on it, and must not be called so.
+    pub on_device: bool,
+}
+
+/// A copy of a soft key's file in a second place.
+#[derive(Debug, Clone, Serialize)]
+pub struct Backup {
+    /// Where the copy is.
+    pub copy: PathBuf,
+    /// SHA-256 of both.
+    pub sha256: String,
+    /// How many keys signed and verified when they were read back from the copy.
+    pub tested: usize,
+}
+
+/// Pairs of a key and its certificate, checked and not written yet.
+struct Checked(Vec<(Zeroizing<Vec<u8>>, Certificate)>);
+
+fn read_file(path: &Path) -> Result<Vec<u8>, ClientError> {
+    std::fs::read(path).map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))
+}
+
+fn open_pfx(path: &Path, password: &Pin) -> Result<Pfx, ClientError> {
+    Pfx::read(&read_file(path)?, &Secret::new(password.expose().to_owned())).map_err(|error| match error {
+        PfxError::Password => ClientError::new("password-wrong", path.display()),
+        other => ClientError::new("pfx-wrong", format!("{}: {other}", path.display())),
+    })
+}
+
+/// Whether a pair is worth bringing: the key signs for its certificate, the certificate has not ended, and the store
+/// can hold such a key.
+fn check_pair(
+    pkcs8: &[u8],
+    certificate: &Certificate,
+    target: &StoreInfo,
+    clock: &dyn Clock,
+) -> Result<(), ClientError> {
+    let serial = certificate.serial().hexadecimal();
+    let key = SoftwareKey::from_pkcs8(pkcs8).map_err(|error| ClientError::new("pfx-wrong", error))?;
+    let challenge: [u8; 32] = Primitives.octets();
+    let signature = key.sign(&challenge_message(&challenge))?;
+    ProofOfUse::check(certificate, &challenge, &signature, clock.now(), &Primitives)
+        .map_err(|_| ClientError::new("key-does-not-match", &serial))?;
+    if clock.now() > certificate.not_after() {
+        return Err(ClientError::new("certificate-ended", &serial));
+    }
+    let kind = KeyKind::of(key.public_key()).map_err(|error| ClientError::new("pfx-wrong", error))?;
+    let is_token = matches!(target.kind, StoreKind::Token { .. });
+    if is_token && !target.key_kinds.contains(&kind) {
+        return Err(ClientError::new("key-kind-unsupported", format!("{}: {kind}", target.name)));
+    }
+    Ok(())
+}
+
+impl Inventory {
+    /// Brings the keys and certificates of a PKCS#12 file into a store.
+    ///
+    /// # Errors
+    ///
+    /// Before anything is written: `password-wrong`, `pfx-wrong`, `pfx-empty`, `key-does-not-match`,
+    /// `certificate-ended`, `key-kind-unsupported`. Later the store's own; the same call goes on.
+    pub fn import_file(
+        &self,
+        home: &Home,
+        file: &Path,
+        wanted: Option<&str>,
+        pin: &dyn PinSource,
+        clock: &dyn Clock,
+    ) -> Result<Vec<Imported>, ClientError> {
+        let target = self.meant(wanted)?;
+        let named = StoreInfo {
+            id: format!("file:{}", file.display()),
+            name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            kind: StoreKind::File,
+            ..target.info.clone()
+        };
+        let pfx = open_pfx(file, &pin.pin(&named)?)?;
+        let mut pairs = Vec::new();
+        for PfxKey { key, certificate, .. } in &pfx.keys {
+            let Some(certificate) = certificate else { continue };
+            check_pair(key.pkcs8(), certificate, &target.info, clock)?;
+            pairs.push((Zeroizing::new(key.pkcs8().to_vec()), certificate.clone()));
+        }
+        if pairs.is_empty() {
+            return Err(ClientError::new("pfx-empty", file.display()));
+        }
+        bring(home, target, &Checked(pairs), pin, clock)
+    }
+
+    /// Moves a copy of a pair from a store in software to another store.
+    ///
+    /// # Errors
+    ///
+    /// `not-exportable` when the key cannot leave its store; otherwise as [`Inventory::import_file`].
+    pub fn bring_from(
+        &self,
+        home: &Home,
+        (source, certificate): (&str, &Certificate),
+        wanted: Option<&str>,
+        pin: &dyn PinSource,
+        clock: &dyn Clock,
+    ) -> Result<Vec<Imported>, ClientError> {
+        let target = self.meant(wanted)?;
+        let from = self.named(source)?;
+        if from.info.id == target.info.id {
+            return Err(ClientError::new("same-store", source));
+        }
+        from.store.lock().unlock(&pin.pin(&from.info)?, pin.may_spend_last_try())?;
+        let key = from.store.lock().export(certificate.public_key())?;
+        check_pair(&key, certificate, &target.info, clock)?;
+        bring(home, target, &Checked(vec![(key, certificate.clone())]), pin, clock)
+    }
+
+    /// Writes a certificate with its key into a new PKCS#12 file, and reads it back.
+    ///
+    /// # Errors
+    ///
+    /// `not-exportable`; `file-exists`, because nothing is overwritten; `file-error`.
+    pub fn export_pair(
+        &self,
+        (source, certificate): (&str, &Certificate),
+        file: &Path,
+        pin: &dyn PinSource,
+    ) -> Result<(), ClientError> {
+        if file.exists() {
+            return Err(ClientError::new("file-exists", file.display()));
+        }
+        let from = self.named(source)?;
+        from.store.lock().unlock(&pin.pin(&from.info)?, pin.may_spend_last_try())?;
+        let key = from.store.lock().export(certificate.public_key())?;
+        let key = SoftwareKey::from_pkcs8(&key).map_err(|error| ClientError::new("pfx-wrong", error))?;
+        let named = StoreInfo {
+            id: format!("file:{}", file.display()),
+            name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            kind: StoreKind::File,
+            ..from.info.clone()
+        };
+        let password = pin.new_password(&named)?;
+        let name = certificate.subject().common_name();
+        let pfx = Pfx {
+            keys: vec![PfxKey { key, certificate: Some(certificate.clone()), name: Some(name) }],
+            others: vec![],
+        };
+        let bytes = pfx
+            .write(&Secret::new(password.expose().to_owned()))
+            .map_err(|error| ClientError::new("pfx-wrong", error))?;
+        durable::replace(file, &bytes)?;
+        let back = open_pfx(file, &password)?;
+        let is_there = back.keys.iter().any(|entry| entry.certificate.as_ref() == Some(certificate));
+        if is_there { Ok(()) } else { Err(ClientError::new("not-stored", file.display())) }
+    }
+
+    /// Copies the PKCS#12 file of a store, and a key that waits beside it, to a second place; compares both, opens the
+    /// copy and signs with every key in it.
+    ///
+    /// # Errors
+    ///
+    /// `not-possible-here` for anything but a file; `backup-differs`; `proof-failed`; `file-exists` when another file
+    /// has the name.
+    pub fn back_up(
+        &self,
+        home: &Home,
+        wanted: Option<&str>,
+        folder: &Path,
+        pin: &dyn PinSource,
+    ) -> Result<Vec<Backup>, ClientError> {
+        let open = self.meant(wanted)?;
+        let path = match (&open.info.kind, open.info.id.strip_prefix("file:")) {
+            (StoreKind::File, Some(path)) => PathBuf::from(path),
+            _ => return Err(KeyStoreError::NotPossible.into()),
+        };
+        let _lock = home.lock(&open.info.id)?;
+        let password = pin.pin(&open.info)?;
+        back_up(&path, folder, &password)
+    }
+
+    /// A store by its stable name.
+    pub(crate) fn named(&self, id: &str) -> Result<&OpenStore, ClientError> {
+        self.stores.iter().find(|open| open.info.id == id).ok_or_else(|| ClientError::new("store-gone", id))
+    }
+}
+
+/// Writes checked pairs into a store, reads them back and proves each by a signature.
+fn bring(
+    home: &Home,
+    target: &OpenStore,
+    checked: &Checked,
+    pin: &dyn PinSource,
+    clock: &dyn Clock,
+) -> Result<Vec<Imported>, ClientError> {
+    let _lock = home.lock(&target.info.id)?;
+    target.store.lock().unlock(&pin.pin(&target.info)?, pin.may_spend_last_try())?;
+    let mut imported = Vec::new();
+    for (key, certificate) in &checked.0 {
+        let was_there = {
+            let mut store = target.store.lock();
+            store.keys()?.iter().any(|known| known == certificate.public_key())
+                && store.certificates()?.contains(certificate)
+        };
+        if !was_there {
+            let label = certificate.subject().common_name();
+            target.store.lock().import(key, &label)?;
+            target.store.lock().install(certificate)?;
+        }
+        let challenge: [u8; 32] = Primitives.octets();
+        let signer = StoreSigner::new(target.store.clone(), certificate.public_key())?;
+        let signature = signer.sign(&challenge_message(&challenge))?;
+        ProofOfUse::check(certificate, &challenge, &signature, clock.now(), &Primitives)
+            .map_err(|error| ClientError::new("proof-failed", error))?;
+        imported.push(Imported {
+            certificate: CertificateView::of(certificate, &target.info.id, clock.now()),
+            was_there,
+            on_device: matches!(target.info.kind, StoreKind::Token { .. }),
+        });
+    }
+    Ok(imported)
+}
+
+/// Copies a file store's files; see [`Inventory::back_up`].
+pub(crate) fn back_up(path: &Path, folder: &Path, password: &Pin) -> Result<Vec<Backup>, ClientError> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| ClientError::new("file-error", format!("{}: {error}", folder.display())))?;
+    let mut waiting = path.file_name().unwrap_or_default().to_owned();
+    waiting.push(".waiting");
+    let mut copies = Vec::new();
+    for source in [path.to_owned(), path.with_file_name(waiting)] {
+        if !source.exists() {
+            continue;
+        }
+        let copy = folder.join(source.file_name().unwrap_or_default());
+        if copy.canonicalize().is_ok_and(|copy| source.canonicalize().is_ok_and(|source| source == copy)) {
+            return Err(ClientError::new("file-exists", copy.display()));
+        }
+        let bytes = read_file(&source)?;
+        // Another person's, or a later one's, file of this name is not ours to replace.
+        if copy.exists() && open_pfx(&copy, password).is_err() {
+            return Err(ClientError::new("file-exists", copy.display()));
+        }
+        durable::replace(&copy, &bytes)?;
+        let (ours, theirs) = (Primitives.fingerprint(&bytes), Primitives.fingerprint(&read_file(&copy)?));
+        if ours != theirs {
+            return Err(ClientError::new("backup-differs", copy.display()));
+        }
+        let pfx = open_pfx(&copy, password)?;
+        for entry in &pfx.keys {
+            let message = challenge_message(&Primitives.octets());
+            let signature = entry.key.sign(&message)?;
+            obnova_pki::Verifier::verify(
+                &Primitives,
+                entry.key.public_key(),
+                entry.key.algorithm(),
+                &message,
+                &signature,
+            )
+            .map_err(|error| ClientError::new("proof-failed", error))?;
+        }
+        copies.push(Backup { copy, sha256: ours, tested: pfx.keys.len() });
+    }
+    if copies.is_empty() { Err(ClientError::new("store-gone", path.display())) } else { Ok(copies) }
+}
