@@ -73,12 +73,41 @@ pub(crate) enum Command {
         to_file: Option<PathBuf>,
         #[arg(long)]
         lose_old_mail: bool,
-        #[arg(long, requires = "anchor")]
+        #[arg(long, requires = "anchor", conflicts_with = "est")]
         cmp: Option<String>,
+        #[arg(long, requires = "anchor")]
+        est: Option<String>,
         #[arg(long)]
         anchor: Option<PathBuf>,
         #[arg(long)]
         tls_sha256: Option<String>,
+    },
+    Request {
+        certificate: String,
+        #[arg(long)]
+        authority: Option<String>,
+        #[arg(long)]
+        anchor: Option<PathBuf>,
+        #[arg(long)]
+        field: Vec<String>,
+        #[arg(long)]
+        key: Option<String>,
+        #[arg(long)]
+        early: bool,
+    },
+    Adopt {
+        #[arg(long)]
+        anchor: Option<PathBuf>,
+    },
+    Pickup {
+        source: String,
+    },
+    Account {
+        certificate: String,
+        #[arg(long)]
+        told: Vec<String>,
+        #[arg(long)]
+        copy: bool,
     },
     Status,
     Resume {
@@ -98,6 +127,8 @@ pub(crate) enum Command {
     },
     Retire {
         certificate: String,
+        #[arg(long)]
+        typed: Option<String>,
         #[arg(long)]
         lose_old_mail: bool,
     },

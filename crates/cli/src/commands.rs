@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches};
 use obnova_client::{
-    AuthorityRecord, CertificateView, CleanupOptions, ClientError, Flow, Health, Home, Inventory, Invitation, Journey,
-    JourneyView, PinSource, Preflight, Removal, RenewOptions, StoreSetting, SystemClock, examine,
+    AuthorityRecord, CertificateView, CleanupOptions, ClientError, Flow, GivenFields, Health, Home, Inventory,
+    Invitation, Journey, JourneyView, PinSource, Preflight, Removal, RenewOptions, StoreSetting, SystemClock, examine,
 };
 use obnova_lifecycle::document::Octets;
 use obnova_pki::{Certificate, KeyKind};
@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::arguments::{Arguments, Command, Common};
 use crate::output::Output;
 use crate::prompt::{Prompt, agreed};
-use crate::{care, transfer};
+use crate::{care, foreign, transfer};
 
 const WAITING: u8 = 3;
 
@@ -175,12 +175,26 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             let flow = journey.run(&mut context.output.clone())?;
             finish(context, &[journey.id()], &flow)
         }
-        Command::Renew { certificate, all, dry_run, key, early, to_file, lose_old_mail, cmp, anchor, tls_sha256 } => {
+        Command::Renew {
+            certificate,
+            all,
+            dry_run,
+            key,
+            early,
+            to_file,
+            lose_old_mail,
+            cmp,
+            est,
+            anchor,
+            tls_sha256,
+        } => {
             if certificate.is_none() && !all {
                 return Err(ClientError::new("choose-certificate", "obnova renew --all | obnova renew SERIAL"));
             }
-            if let (Some(cmp), Some(anchor)) = (cmp, anchor) {
-                trust(context, &cmp, &anchor, tls_sha256)?;
+            match (cmp, est, anchor) {
+                (Some(cmp), _, Some(anchor)) => trust(context, &cmp, false, &anchor, tls_sha256)?,
+                (None, Some(est), Some(anchor)) => trust(context, &est, true, &anchor, tls_sha256)?,
+                _ => {}
             }
             // A journal outlives the folder that the command was typed in.
             let file = to_file.map(std::path::absolute).transpose()?;
@@ -208,10 +222,24 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
         Command::Install => resume(context, None, false),
         Command::Prove { certificate } => prove(context, &certificate),
         Command::Register { certificate, with } => register(context, &certificate, with.as_deref()),
-        Command::Retire { certificate, lose_old_mail } => {
+        Command::Request { certificate, authority, anchor, field, key, early } => {
+            let fields = GivenFields::parse(&field)?;
+            let options = RenewOptions {
+                only: Some(certificate),
+                key: key_kind(key.as_deref())?,
+                early,
+                ..RenewOptions::default()
+            };
+            foreign::request(context, authority.as_deref(), anchor.as_deref(), fields, &options)
+        }
+        Command::Adopt { anchor } => foreign::adopt(context, anchor.as_deref()),
+        Command::Pickup { source } => foreign::pick_up(context, &source),
+        Command::Account { certificate, told, copy } => foreign::account(context, &certificate, &told, copy),
+        Command::Retire { certificate, typed, lose_old_mail } => {
             let inventory = Inventory::open(&context.home, &context.extra)?;
             let (home, prompt, clock) = (&context.home, &context.prompt, &context.clock);
-            let removal = Removal::check(home, &inventory, &certificate, lose_old_mail, prompt, clock)?;
+            let removal =
+                Removal::check(home, &inventory, &certificate, (lose_old_mail, typed.as_deref()), prompt, clock)?;
             context.output.line(&card(texts, &removal.view(&context.clock)));
             if !agreed(texts, &texts.get("ask-retire", &[("serial", &certificate)]), context.yes) {
                 return Err(ClientError::new("not-agreed", certificate));
@@ -241,25 +269,42 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
     }
 }
 
-/// Remembers a CMP authority that was given by address and trust anchor.
-fn trust(context: &Context, cmp: &str, anchor: &Path, tls_sha256: Option<String>) -> Result<(), ClientError> {
-    let bytes = std::fs::read(anchor)
-        .map_err(|error| ClientError::new("file-error", format!("{}: {error}", anchor.display())))?;
-    let certificate = Certificate::from_any_form(&bytes)
-        .map_err(|error| ClientError::new("anchor-wrong", format!("{}: {error}", anchor.display())))?;
-    if cmp.starts_with("https:") && tls_sha256.is_none() {
-        return Err(ClientError::new("tls-pin-needed", cmp));
+/// A certificate of an authority from a file.
+pub(crate) fn anchor_from(path: &Path) -> Result<Certificate, ClientError> {
+    let bytes =
+        std::fs::read(path).map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))?;
+    Certificate::from_any_form(&bytes)
+        .map_err(|error| ClientError::new("anchor-wrong", format!("{}: {error}", path.display())))
+}
+
+/// Remembers a CMP or EST authority that was given by address and trust anchor.
+fn trust(
+    context: &Context,
+    address: &str,
+    is_est: bool,
+    anchor: &Path,
+    tls_sha256: Option<String>,
+) -> Result<(), ClientError> {
+    let certificate = anchor_from(anchor)?;
+    // EST lives inside TLS, whose root is the anchor when nothing else is pinned (RFC 7030 section 3.6.1).
+    if address.starts_with("https:") && tls_sha256.is_none() && !is_est {
+        return Err(ClientError::new("tls-pin-needed", address));
+    }
+    if is_est && !address.starts_with("https:") {
+        return Err(ClientError::new("est-needs-https", address));
     }
     context.home.remember(&AuthorityRecord {
-        name: cmp.to_owned(),
+        name: address.to_owned(),
         address: None,
-        cmp: cmp.to_owned(),
+        cmp: if is_est { String::new() } else { address.to_owned() },
+        est: is_est.then(|| address.to_owned()),
+        mail: None,
         tls_sha256,
         anchors: vec![Octets(certificate.der().to_vec())],
     })
 }
 
-fn card(texts: Texts, view: &CertificateView) -> String {
+pub(crate) fn card(texts: Texts, view: &CertificateView) -> String {
     let word = |key: &str| texts.get(key, &[]);
     let mut lines = vec![
         format!("{} – {}", word(&format!("kind-{}", view.kind)), view.name),
@@ -290,9 +335,20 @@ fn card(texts: Texts, view: &CertificateView) -> String {
 }
 
 fn renew(context: &Context, options: &RenewOptions, dry_run: bool) -> Result<ExitCode, ClientError> {
-    let texts = context.output.texts;
     let inventory = Inventory::open(&context.home, &context.extra)?;
-    let preflight = Preflight::renew(&context.home, &inventory, options, &context.prompt, &context.clock)?;
+    renew_in(context, &inventory, &context.prompt, options, dry_run)
+}
+
+/// Shows the plan, asks where something goes, and walks it.
+pub(crate) fn renew_in(
+    context: &Context,
+    inventory: &Inventory,
+    prompt: &Prompt,
+    options: &RenewOptions,
+    dry_run: bool,
+) -> Result<ExitCode, ClientError> {
+    let texts = context.output.texts;
+    let preflight = Preflight::renew(&context.home, inventory, options, prompt, &context.clock)?;
     let view = preflight.view.clone();
     let mut lines = vec![texts.get("plan-title", &[("store", &view.store_name), ("authority", &view.authority)])];
     for item in &view.items {
@@ -328,12 +384,12 @@ fn renew(context: &Context, options: &RenewOptions, dry_run: bool) -> Result<Exi
     if !view.removed.is_empty() && !agreed(texts, &texts.get("ask-make-room", &[]), context.yes) {
         return Err(ClientError::new("not-agreed", view.store_name));
     }
-    let mut journey = Journey::begin(&context.home, preflight, &context.prompt, &context.clock)?;
+    let mut journey = Journey::begin(&context.home, preflight, prompt, &context.clock)?;
     let flow = journey.run(&mut context.output.clone())?;
     finish(context, &[journey.id()], &flow)
 }
 
-fn resume(context: &Context, path: Option<&Path>, ask_again: bool) -> Result<ExitCode, ClientError> {
+pub(crate) fn resume(context: &Context, path: Option<&Path>, ask_again: bool) -> Result<ExitCode, ClientError> {
     let invited = path.map(invitation).transpose()?;
     let inventory = Inventory::open(&context.home, &context.extra)?;
     let open: Vec<String> = JourneyView::all(&context.home, &context.clock)?
@@ -386,6 +442,9 @@ fn finish(context: &Context, ids: &[String], flow: &Flow) -> Result<ExitCode, Cl
     for item in journeys.iter().flat_map(|journey| &journey.items) {
         if let Some(view) = &item.successor {
             text.push_str(&card(texts, view));
+            if let Some(draft) = &item.draft {
+                text.push_str(&format!("\n  {draft}"));
+            }
             if item.registered {
                 text.push_str(&format!("\n  {}", texts.get("registered-in-account", &[])));
             }
@@ -405,6 +464,13 @@ fn finish(context: &Context, ids: &[String], flow: &Flow) -> Result<ExitCode, Cl
             let data =
                 json!({ "state": "waiting", "check_after": check_after, "reason": reason, "journeys": journeys });
             (ExitCode::from(WAITING), data)
+        }
+        Flow::Tell(accounts) => {
+            for account in accounts {
+                let words = [("account", account.name.as_str()), ("page", &account.page)];
+                context.output.line(&texts.get("account-tell", &words));
+            }
+            (ExitCode::from(WAITING), json!({ "state": "tell", "accounts": accounts, "journeys": journeys }))
         }
         Flow::Refused(why) => {
             context.output.data(text.trim_end(), &json!({ "state": "refused", "why": why, "journeys": journeys }));

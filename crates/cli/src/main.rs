@@ -3,6 +3,7 @@
 mod arguments;
 mod care;
 mod commands;
+mod foreign;
 mod output;
 mod prompt;
 mod transfer;

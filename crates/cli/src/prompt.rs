@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use obnova_client::{ClientError, Pin, PinSource};
+use obnova_client::{ClientError, Field, GivenFields, Pin, PinSource};
 use obnova_lifecycle::port::{StoreInfo, StoreKind};
 use obnova_texts::Texts;
 
@@ -29,6 +29,8 @@ pub(crate) struct Prompt {
     file_password: Option<PathBuf>,
     new_pin: Option<PathBuf>,
     puk: Option<PathBuf>,
+    /// Fields of messages that flags gave.
+    fields: GivenFields,
     last_try: bool,
     /// The first line of standard input, once it was read.
     given: RefCell<Option<Pin>>,
@@ -46,6 +48,7 @@ impl Prompt {
             file_password: common.file_password_file.clone(),
             new_pin: None,
             puk: None,
+            fields: GivenFields::default(),
             last_try: common.last_try,
             given: RefCell::new(None),
             typed: RefCell::default(),
@@ -55,6 +58,12 @@ impl Prompt {
     /// The same, with files for the new PIN and the PUK.
     pub(crate) fn with(mut self, new_pin: Option<PathBuf>, puk: Option<PathBuf>) -> Self {
         (self.new_pin, self.puk) = (new_pin, puk);
+        self
+    }
+
+    /// The same, with fields for a message.
+    pub(crate) fn with_fields(mut self, fields: GivenFields) -> Self {
+        self.fields = fields;
         self
     }
 
@@ -147,6 +156,18 @@ impl PinSource for Prompt {
             Some(file) => first_line_of(file),
             None => self.ask("ask-puk", store),
         }
+    }
+
+    fn field(&self, field: &Field) -> Result<String, ClientError> {
+        if let Some(value) = self.fields.0.get(&field.key) {
+            return Ok(value.clone());
+        }
+        if !std::io::stdin().is_terminal() {
+            // An optional one is left out; anything else is refused by its name.
+            return Ok(String::new());
+        }
+        let question = if field.optional { "ask-field-optional" } else { "ask-field" };
+        Ok(typed(&self.texts.get(question, &[("field", &field.label)]), None))
     }
 
     fn may_spend_last_try(&self) -> bool {

@@ -101,9 +101,15 @@ pub(crate) fn standing_of(
     home: &Home,
     certificate: &Certificate,
     at_hand: &[Certificate],
-    decryption_waived: bool,
+    (decryption_waived, consequence_typed): (bool, bool),
 ) -> Result<Standing, ClientError> {
-    let mut standing = Standing { successor_proven: false, successor_registered: false, decryption_waived };
+    let mut standing = Standing {
+        successor_proven: false,
+        successor_registered: false,
+        registration_said: false,
+        consequence_typed,
+        decryption_waived,
+    };
     for path in home.journals()? {
         for followed in crate::journal::successions(&Journal::read(&path)?) {
             // A successor that was proven once and is nowhere to be seen now proves nothing.
@@ -111,6 +117,7 @@ pub(crate) fn standing_of(
             if followed.predecessor == certificate.der() && is_there {
                 standing.successor_proven |= followed.proven;
                 standing.successor_registered |= followed.retired;
+                standing.registration_said |= followed.said;
             }
         }
     }
@@ -181,7 +188,7 @@ impl Cleanup {
             let keys = open.store.lock().keys()?;
             let mut entries = Vec::new();
             for certificate in certificates.iter().filter(|certificate| certificate.kind() != Kind::Authority) {
-                let standing = standing_of(home, certificate, &at_hand, options.lose_old_mail)?;
+                let standing = standing_of(home, certificate, &at_hand, (options.lose_old_mail, false))?;
                 let decided = permit(certificate, &standing, clock.now());
                 let superseded = standing.successor_proven && standing.successor_registered;
                 let why = match &decided {
@@ -361,6 +368,8 @@ pub struct Removal {
 
 impl Removal {
     /// Looks for the certificate in all stores and at what the journals prove about its successor; changes nothing.
+    /// `typed` is the number that a person typed to say that they know what they lose, should an account not know the
+    /// successor after all.
     ///
     /// # Errors
     ///
@@ -370,7 +379,7 @@ impl Removal {
         home: &Home,
         inventory: &Inventory,
         serial: &str,
-        decryption_waived: bool,
+        (decryption_waived, typed): (bool, Option<&str>),
         pin: &dyn PinSource,
         clock: &dyn Clock,
     ) -> Result<Self, ClientError> {
@@ -394,7 +403,9 @@ impl Removal {
         }
         let lock = home.lock(&open.info.id)?;
         let at_hand: Vec<Certificate> = all.iter().map(|(_, found)| found.clone()).collect();
-        let standing = standing_of(home, certificate, &at_hand, decryption_waived)?;
+        let typed = typed.and_then(|typed| Serial::candidates(typed).ok()).unwrap_or_default();
+        let consequence_typed = typed.contains(certificate.serial());
+        let standing = standing_of(home, certificate, &at_hand, (decryption_waived, consequence_typed))?;
         let permit = permit(certificate, &standing, clock.now())
             .map_err(|stays| ClientError::new(stays.code(), certificate.serial()))?;
         if open.info.kind != StoreKind::File {

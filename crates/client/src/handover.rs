@@ -11,6 +11,7 @@ use obnova_remote::{RemoteError, submit_succession};
 
 use crate::ClientError;
 use crate::account::{LoginOutcome, client, login, unbind};
+use crate::description::{ForeignAccount, accounts_for};
 use crate::journal::Evidence;
 use crate::journey::{Journey, Progress};
 use crate::known::is_removed;
@@ -45,12 +46,24 @@ impl Journey<'_> {
         Ok(Some(cms::sign(&document, &[(&old_key, &old), (&new_key, successor)], &others, now, &Primitives)?))
     }
 
-    /// Registration with the old login, rehearsal with the new one, farewell to the old.
-    pub(crate) fn hand_over(&mut self, item: usize, progress: &mut dyn Progress) -> Result<(), ClientError> {
+    /// Registration with the old login, rehearsal with the new one, farewell to the old. Gives the accounts that a
+    /// person must tell first, where they are not ours.
+    pub(crate) fn hand_over(
+        &mut self,
+        item: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<ForeignAccount>, ClientError> {
         let kind = self.items[item].kind.clone();
         let known = self.known(item);
         let successor = self.successor(item)?;
-        let Some((_, old)) = self.old_signer(item)? else { return Ok(()) };
+        let Some((_, old)) = self.old_signer(item)? else { return Ok(Vec::new()) };
+        if self.identity.is_none() {
+            let mut accounts = accounts_for(self.home, &successor)?;
+            accounts.retain(|account| !known.told.contains(&account.name));
+            if !accounts.is_empty() {
+                return Ok(accounts);
+            }
+        }
         self.unlock(item)?;
         let registers = kind == "commercial";
         if let (Some((_, address)), true) = (self.identity.clone(), registers) {
@@ -80,7 +93,7 @@ impl Journey<'_> {
         self.home.archive(&old)?;
         self.journal.append(Evidence::Retired { item })?;
         progress.station(item, &kind, Station::Retired);
-        Ok(())
+        Ok(Vec::new())
     }
 
     fn successor(&self, item: usize) -> Result<Certificate, ClientError> {
@@ -136,6 +149,8 @@ impl Journey<'_> {
         let standing = Standing {
             successor_proven: known.proven.is_some() && is_there,
             successor_registered: known.retired,
+            registration_said: !known.told.is_empty(),
+            consequence_typed: false,
             decryption_waived: self.lose_old_mail,
         };
         self.remove(&old, &standing)
@@ -145,8 +160,8 @@ impl Journey<'_> {
     pub(crate) fn remove(&mut self, certificate: &Certificate, standing: &Standing) -> Result<(), ClientError> {
         let permit = permit(certificate, standing, self.clock.now())
             .map_err(|stays| ClientError::new(stays.code(), certificate.serial()))?;
-        self.home.archive(certificate)?;
-        self.store.lock().remove(&permit)?;
+        let id = self.store.lock().info()?.id;
+        crate::cleanup::remove(self.home, &id, &self.store, &permit)?;
         self.journal.append(Evidence::Removed { sha256: Primitives.fingerprint(certificate.der()) })?;
         Ok(())
     }

@@ -13,6 +13,7 @@ use obnova_remote::TlsTrust;
 use serde::{Deserialize, Serialize};
 
 use crate::ClientError;
+use crate::description::ForeignAccount;
 
 /// The system's clock; a demonstration may set it back.
 #[derive(Debug, Clone, Copy, Default)]
@@ -77,6 +78,9 @@ struct Settings {
     /// Whom to write to for help.
     #[serde(default)]
     help: HelpContact,
+    /// Pages that are not ours, where a certificate is typed in by hand.
+    #[serde(default)]
+    account: Vec<ForeignAccount>,
 }
 
 /// Whom a message for help goes to, and what it must always say.
@@ -98,8 +102,15 @@ pub struct AuthorityRecord {
     pub name: String,
     /// `https://HOST:PORT` where a directory is; `None` for authorities that speak CMP only.
     pub address: Option<String>,
-    /// Address of the CMP service.
+    /// Address of the CMP service; empty where another way is taken.
     pub cmp: String,
+    /// Address of the EST service, for authorities that are asked by it.
+    #[serde(default)]
+    pub est: Option<String>,
+    /// Name or file of the description, for authorities that are asked by signed mail; empty for those that nobody
+    /// here asks.
+    #[serde(default)]
+    pub mail: Option<String>,
     /// SHA-256 of the TLS root (hexadecimal); `None` for plain http, where CMP protects itself.
     pub tls_sha256: Option<String>,
     /// Trust anchors of certificates and CMP answers.
@@ -247,6 +258,15 @@ impl Home {
     /// `settings-wrong` with the line.
     pub fn help_contact(&self) -> Result<HelpContact, ClientError> {
         Ok(self.settings()?.help)
+    }
+
+    /// Foreign accounts that must be told of a commercial certificate (`[[account]]`).
+    ///
+    /// # Errors
+    ///
+    /// `settings-wrong` with the line.
+    pub fn accounts(&self) -> Result<Vec<ForeignAccount>, ClientError> {
+        Ok(self.settings()?.account)
     }
 
     /// Gives a device a name of the person's own; the device itself is not changed. An empty name takes it back.

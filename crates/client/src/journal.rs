@@ -91,6 +91,24 @@ pub enum Evidence {
         /// Which certificate.
         item: usize,
     },
+    /// The message to the authority was written; a person sends it.
+    Drafted {
+        /// Which certificate.
+        item: usize,
+        /// The signed message.
+        message: PathBuf,
+        /// The request file.
+        request: PathBuf,
+        /// Whom it is for.
+        to: String,
+    },
+    /// The person says that an account knows the successor.
+    Told {
+        /// Which certificate.
+        item: usize,
+        /// Name of the account.
+        party: String,
+    },
     /// The authority has it.
     Submitted {
         /// Which certificate.
@@ -321,6 +339,8 @@ pub(crate) struct Followed {
     pub(crate) successor: Option<Vec<u8>>,
     pub(crate) proven: bool,
     pub(crate) retired: bool,
+    /// Whether an account's knowledge of it is only the person's word.
+    pub(crate) said: bool,
 }
 
 /// Predecessors of a journey, each with what is known of its successor.
@@ -332,6 +352,7 @@ pub(crate) fn successions(evidence: &[Evidence]) -> Vec<Followed> {
             successor: None,
             proven: false,
             retired: false,
+            said: false,
         };
         for record in evidence {
             match record {
@@ -340,6 +361,7 @@ pub(crate) fn successions(evidence: &[Evidence]) -> Vec<Followed> {
                 }
                 Evidence::Proven { item, .. } if *item == index => followed.proven = true,
                 Evidence::Retired { item } if *item == index => followed.retired = true,
+                Evidence::Told { item, .. } if *item == index => followed.said = true,
                 _ => {}
             }
         }

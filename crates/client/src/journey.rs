@@ -15,16 +15,19 @@ use obnova_lifecycle::station::{
     AcceptedAt, Found, FreshKey, Issued, Keyed, ProofOfUse, Proven, ReadBack, Requested, Station, Submitted,
     challenge_message,
 };
+use obnova_lifecycle::successor::same_holder;
 use obnova_pki::{Certificate, KeyKind, Kind, Name, Signer};
 use obnova_remote::cmp::{CmpService, Credential, Outcome, Wish, prepare};
 use obnova_remote::{HttpClient, ObnovaAuthority};
 
+use crate::description::{Field, ForeignAccount};
 use crate::error::store_named;
 use crate::home::{AuthorityRecord, Invitation};
 use crate::inventory::Inventory;
 use crate::journal::{Evidence, ItemPlan, Journal};
 use crate::known::{Came, Known, fold, is_finished, is_removed, plan_of};
 use crate::preflight::{check_middleware, issuers};
+use crate::way::{Way, mailed};
 use crate::{ClientError, Home, Preflight};
 
 /// How long one run goes on asking an authority that answers nothing but signed polls.
@@ -67,6 +70,13 @@ pub trait PinSource {
     /// As [`PinSource::new_pin`].
     fn new_puk(&self, store: &StoreInfo) -> Result<Pin, ClientError>;
 
+    /// A field of a message to an authority that nobody here knows; empty when an optional one is left out.
+    ///
+    /// # Errors
+    ///
+    /// `field-missing` when nobody can be asked.
+    fn field(&self, field: &Field) -> Result<String, ClientError>;
+
     /// Whether the person allowed the last try to be spent.
     fn may_spend_last_try(&self) -> bool;
 }
@@ -92,6 +102,8 @@ pub enum Flow {
         /// Why, as a code or in the authority's words.
         reason: Option<String>,
     },
+    /// Everything works; these accounts must be told of the successor by hand before the old one may go.
+    Tell(Vec<ForeignAccount>),
     /// At least one certificate was refused; the others are done.
     Refused(String),
 }
@@ -117,7 +129,7 @@ impl Invited {
 pub struct Journey<'a> {
     pub(crate) home: &'a Home,
     pub(crate) clock: &'a dyn Clock,
-    pin: &'a dyn PinSource,
+    pub(crate) pin: &'a dyn PinSource,
     pub(crate) journal: Journal,
     path: PathBuf,
     pub(crate) items: Vec<ItemPlan>,
@@ -182,6 +194,8 @@ impl<'a> Journey<'a> {
             name: invitation.authority.trim_start_matches("https://").to_owned(),
             address: Some(invitation.authority.clone()),
             cmp: format!("{}/.well-known/cmp", invitation.authority),
+            est: None,
+            mail: None,
             tls_sha256: Some(invitation.tls_sha256.clone()),
             anchors: Vec::new(),
         };
@@ -392,6 +406,7 @@ impl<'a> Journey<'a> {
         let mut waiting = None;
         let mut refused = None;
         let mut failed = None;
+        let mut untold: Vec<ForeignAccount> = Vec::new();
         for item in 0..self.items.len() {
             let reached = match self.obtain(item, progress) {
                 Ok(reached) => reached,
@@ -410,7 +425,7 @@ impl<'a> Journey<'a> {
                     // the next one.
                     let at_once = self.items[item].kind == "qualified" || !self.roomy;
                     if at_once && !self.known(item).retired {
-                        self.hand_over(item, progress)?;
+                        untold.extend(self.hand_over(item, progress)?);
                     }
                     self.make_room(item)?;
                 }
@@ -431,12 +446,14 @@ impl<'a> Journey<'a> {
                 && !known.retired
                 && self.items[item].predecessor.is_some()
             {
-                self.hand_over(item, progress)?;
+                untold.extend(self.hand_over(item, progress)?);
             }
         }
+        untold.dedup();
+        let told = if untold.is_empty() { Flow::Done } else { Flow::Tell(untold) };
         match failed {
             Some(error) => Err(error),
-            None => Ok(waiting.or(refused).unwrap_or(Flow::Done)),
+            None => Ok(waiting.or(refused).unwrap_or(told)),
         }
     }
 
@@ -449,6 +466,9 @@ impl<'a> Journey<'a> {
     pub fn ask_again(&mut self) -> Result<(), ClientError> {
         for item in 0..self.items.len() {
             let known = self.known(item);
+            if let Way::Mail(_) = self.authority.way() {
+                continue;
+            }
             // Our own authority never loses one, and would refuse the same key twice.
             if known.submitted && known.came.is_none() && known.refused.is_none() && self.authority.address.is_none() {
                 self.journal.append(Evidence::AskAgain { item })?;
@@ -467,6 +487,8 @@ impl<'a> Journey<'a> {
                 let standing = Standing {
                     successor_proven: false,
                     successor_registered: false,
+                    registration_said: false,
+                    consequence_typed: false,
                     decryption_waived: self.lose_old_mail,
                 };
                 self.remove(&certificate, &standing)?;
@@ -547,6 +569,10 @@ impl<'a> Journey<'a> {
 
     /// Asks by the receipt, without the token; `None` when it is time to use the token.
     fn still_waiting(&self, known: &Known) -> Result<Option<Reached>, ClientError> {
+        if let Way::Mail(_) = self.authority.way() {
+            // Only a person can bring what comes by mail.
+            return Ok(Some(Reached::Waiting { check_after: 86_400, reason: Some("request-mailed".to_owned()) }));
+        }
         let (Some(address), Some((_, transaction))) = (&self.authority.address, &known.request) else {
             return Ok(None);
         };
@@ -645,6 +671,9 @@ impl<'a> Journey<'a> {
         if let Some((message, _)) = self.known(item).request {
             return Ok(keyed.requested(message));
         }
+        if self.authority.way() != Way::Cmp {
+            return self.plain_request(item, keyed);
+        }
         let signer = StoreSigner::new(self.place(item), keyed.key.public_key())?;
         let predecessor = keyed.found.predecessor.clone();
         // A first certificate names nobody: the office knows whom it invited.
@@ -700,9 +729,14 @@ impl<'a> Journey<'a> {
             self.journal.append(Evidence::SendIntent { item })?;
             let anchors = self.authority.anchor_certificates()?;
             let now = self.clock.now();
-            let outcome = self.with_credential(item, |credential| {
-                Ok(self.service(&anchors).submit(&requested.message, credential, now)?)
-            })?;
+            let authority = self.authority.clone();
+            let outcome = match authority.way() {
+                Way::Est(address) => self.reenroll(item, address, &requested.message)?,
+                Way::Mail(name) => self.draft_mail(item, name, &requested.message)?,
+                Way::Cmp => self.with_credential(item, |credential| {
+                    Ok(self.service(&anchors).submit(&requested.message, credential, now)?)
+                })?,
+            };
             // The certificate first: a crash between the two sends the same bytes again and gets it again.
             let noted = self.note_outcome(item, outcome)?;
             self.journal.append(Evidence::Submitted { item })?;
@@ -721,9 +755,14 @@ impl<'a> Journey<'a> {
             let now = self.clock.now();
             let recipient = self.predecessor(item)?.map_or_else(Name::empty, |old| old.issuer().clone());
             let waits = (known.waits.0, known.waits.1.as_deref());
-            let outcome = self.with_credential(item, |credential| {
-                Ok(self.service(&anchors).poll(&submitted.receipt, waits, &recipient, credential, now)?)
-            })?;
+            let outcome = match self.authority.way() {
+                // EST asks again by the same request (RFC 7030 section 4.2.3).
+                Way::Est(address) => self.reenroll(item, address, &submitted.requested.message)?,
+                Way::Mail(_) => mailed(),
+                Way::Cmp => self.with_credential(item, |credential| {
+                    Ok(self.service(&anchors).poll(&submitted.receipt, waits, &recipient, credential, now)?)
+                })?,
+            };
             match self.note_outcome(item, outcome)? {
                 // Where nothing but signed polls tells how it stands, a short wait is waited out: some authorities
                 // know a transaction only as long as its connection.
@@ -741,6 +780,16 @@ impl<'a> Journey<'a> {
         Ok(Collected::Issued(Box::new(submitted.issued(came.certificate))))
     }
 
+    /// The subject that the certificate must have. An authority that is asked by hand may number its certificates in
+    /// the subject: there it must be the same holder.
+    fn expected_subject(&self, issued: &Issued) -> Option<Name> {
+        let old = issued.submitted.requested.keyed.found.predecessor.as_ref()?;
+        let named = Certificate::from_der(&issued.bytes).ok();
+        let is_numbered = matches!(self.authority.way(), Way::Mail(_))
+            && named.is_some_and(|new| same_holder(old.subject(), new.subject()));
+        (!is_numbered).then(|| old.subject().clone())
+    }
+
     /// Checks the certificate; one that fails is refused towards the authority as well.
     fn accept(&mut self, item: usize, issued: Issued) -> Result<Result<AcceptedAt, String>, ClientError> {
         let known = self.known(item);
@@ -751,7 +800,7 @@ impl<'a> Journey<'a> {
         }
         let expected = Expected {
             public_key: issued.submitted.requested.keyed.key.public_key().to_vec(),
-            subject: issued.submitted.requested.keyed.found.predecessor.as_ref().map(|old| old.subject().clone()),
+            subject: self.expected_subject(&issued),
             kind: Some(if self.items[item].kind == "qualified" { Kind::Qualified } else { Kind::Commercial }),
         };
         let mut others = came.others.clone();

@@ -28,6 +28,10 @@ pub(crate) struct Known {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) request: Option<(Vec<u8>, Vec<u8>)>,
     pub(crate) submitted: bool,
+    /// The signed message that a person sends, and whom to.
+    pub(crate) draft: Option<(std::path::PathBuf, String)>,
+    /// Accounts that know the successor by the person's word.
+    pub(crate) told: Vec<String>,
     /// certReqId and nonce to ask again with.
     pub(crate) waits: (i64, Option<Vec<u8>>),
     pub(crate) came: Option<Came>,
@@ -52,6 +56,8 @@ pub(crate) fn fold(evidence: &[Evidence], count: usize) -> Vec<Known> {
             | Evidence::Requested { item, .. }
             | Evidence::SendIntent { item }
             | Evidence::Submitted { item }
+            | Evidence::Drafted { item, .. }
+            | Evidence::Told { item, .. }
             | Evidence::Waits { item, .. }
             | Evidence::AskAgain { item }
             | Evidence::Issued { item, .. }
@@ -74,6 +80,8 @@ pub(crate) fn fold(evidence: &[Evidence], count: usize) -> Vec<Known> {
                 known.request = Some((message.0.clone(), transaction.0.clone()));
             }
             Evidence::Submitted { .. } => known.submitted = true,
+            Evidence::Drafted { message, to, .. } => known.draft = Some((message.clone(), to.clone())),
+            Evidence::Told { party, .. } => known.told.push(party.clone()),
             Evidence::AskAgain { .. } => {
                 known.request = None;
                 known.submitted = false;
@@ -145,6 +153,10 @@ pub struct ItemView {
     pub refused: Option<String>,
     /// Whether the identity space took it.
     pub registered: bool,
+    /// The signed message that a person sends.
+    pub draft: Option<String>,
+    /// Accounts that know it by the person's word.
+    pub told: Vec<String>,
 }
 
 /// A journey, for screens.
@@ -244,6 +256,8 @@ impl JourneyView {
                         receipt: known.request.as_ref().map(|(_, id)| hex::encode(id)),
                         refused: known.refused.clone(),
                         registered: known.registered,
+                        draft: known.draft.as_ref().map(|(path, _)| path.display().to_string()),
+                        told: known.told.clone(),
                     })
                     .collect(),
                 store: plan.store,

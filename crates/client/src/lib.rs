@@ -1,8 +1,10 @@
 //! The holder's side as a library: inventory, plan, journeys, journal, account. Screens only draw what it gives.
 
 mod account;
+mod adopt;
 mod care;
 mod cleanup;
+mod description;
 mod doctor;
 mod error;
 mod handover;
@@ -14,10 +16,13 @@ mod known;
 mod preflight;
 mod register;
 mod transfer;
+mod way;
 
 pub use account::{LoginOutcome, login};
+pub use adopt::{AccountView, Adopted, mailed_authority};
 pub use care::{DeviceView, PinView, RoomView, TriesView};
 pub use cleanup::{Cleaned, Cleanup, CleanupItem, CleanupOptions, Measured, Removal, restore};
+pub use description::{AuthorityDescription, Draft, Field, FieldView, ForeignAccount, GivenFields};
 pub use doctor::{Finding, Health, examine};
 pub use error::ClientError;
 pub use home::{AuthorityRecord, HelpContact, Home, Invitation, StoreSetting, SystemClock};

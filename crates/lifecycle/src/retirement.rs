@@ -13,6 +13,10 @@ pub struct Standing {
     /// Every relying party that the person uses knows the successor, has seen a login with it, and takes the
     /// predecessor for a login no more.
     pub successor_registered: bool,
+    /// That a relying party knows the successor is only the person's word.
+    pub registration_said: bool,
+    /// The person typed what is lost should that word be wrong.
+    pub consequence_typed: bool,
     /// The person agreed in words to lose what only this key decrypts.
     pub decryption_waived: bool,
 }
@@ -35,6 +39,8 @@ pub enum MustStay {
     NoProvenSuccessor,
     /// The successor is not registered everywhere.
     NotRegistered,
+    /// That the successor is registered is only the person's word, and the consequence was not typed.
+    OnlySaid,
     /// Its key may decrypt older mail.
     Decrypts,
     /// The key waits for its certificate.
@@ -51,6 +57,7 @@ impl MustStay {
         match self {
             Self::NoProvenSuccessor => "stays-no-successor",
             Self::NotRegistered => "stays-not-registered",
+            Self::OnlySaid => "stays-only-said",
             Self::Decrypts => "stays-decrypts",
             Self::Waits => "stays-waits",
             Self::UnknownRequest => "stays-unknown-request",
@@ -130,6 +137,9 @@ pub fn permit(certificate: &Certificate, standing: &Standing, now: SystemTime) -
     }
     if valid && !standing.successor_registered {
         return Err(MustStay::NotRegistered);
+    }
+    if valid && standing.registration_said && !standing.consequence_typed {
+        return Err(MustStay::OnlySaid);
     }
     if certificate.key_decrypts() && !standing.decryption_waived {
         return Err(MustStay::Decrypts);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use obnova_pki::{Certificate, Name};
+use obnova_pki::{Certificate, Name, oid};
 
 /// Why a certificate cannot have a successor made from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,13 @@ impl Obstacle {
             Self::SameKey => "same-key",
         }
     }
+}
+
+/// Whether two names are those of one holder: country, name, organisation and its identifier are the same. Authorities
+/// that number their certificates in the subject's serialNumber may change that.
+pub fn same_holder(a: &Name, b: &Name) -> bool {
+    let fixed = [oid::COUNTRY, oid::COMMON_NAME, oid::ORGANIZATION, oid::ORGANIZATION_IDENTIFIER];
+    fixed.iter().all(|attribute| a.attribute(*attribute) == b.attribute(*attribute))
 }
 
 /// A predecessor that may have a successor: only [`Successor::check`] makes one.

@@ -278,6 +278,21 @@ impl Certificate {
         })
     }
 
+    /// Addresses of the issuer's certificate (authorityInfoAccess, caIssuers; RFC 5280 section 4.2.2.1).
+    pub fn issuer_addresses(&self) -> Vec<String> {
+        let Some(access) = self.decoded::<x509_cert::ext::pkix::AuthorityInfoAccessSyntax>(oid::AUTHORITY_INFO_ACCESS)
+        else {
+            return Vec::new();
+        };
+        let issuers = access.0.into_iter().filter(|entry| entry.access_method == oid::AD_CA_ISSUERS);
+        issuers
+            .filter_map(|entry| match entry.access_location {
+                GeneralName::UniformResourceIdentifier(address) => Some(address.to_string()),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Addresses of the CRL, in their order.
     pub fn crl_addresses(&self) -> Vec<String> {
         let Some(points) = self.decoded::<CrlDistributionPoints>(oid::CRL_DISTRIBUTION_POINTS) else {

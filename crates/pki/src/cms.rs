@@ -98,6 +98,32 @@ pub fn sign(
     at: SystemTime,
     verifier: &dyn Verifier,
 ) -> Result<Vec<u8>, SignError> {
+    signed(document, true, signers, others, at, verifier)
+}
+
+/// The same with the document left out, as signed mail wants it (RFC 8551 section 3.5.3).
+///
+/// # Errors
+///
+/// As [`sign`].
+pub fn sign_detached(
+    document: &[u8],
+    signers: &[(&dyn Signer, &Certificate)],
+    others: &[Certificate],
+    at: SystemTime,
+    verifier: &dyn Verifier,
+) -> Result<Vec<u8>, SignError> {
+    signed(document, false, signers, others, at, verifier)
+}
+
+fn signed(
+    document: &[u8],
+    inside: bool,
+    signers: &[(&dyn Signer, &Certificate)],
+    others: &[Certificate],
+    at: SystemTime,
+    verifier: &dyn Verifier,
+) -> Result<Vec<u8>, SignError> {
     let der_error = |error: der::Error| SignError(Box::new(FormatError::new("signedData", error.to_string())));
     let format = |error: FormatError| SignError(Box::new(error));
     let mut digest_algorithms = SetOfVec::new();
@@ -147,14 +173,14 @@ pub fn sign(
             certificates.insert(Any::from_der(certificate.der()).map_err(der_error)?).map_err(der_error)?;
         }
     }
-    let content = OctetString::new(document).map_err(der_error)?;
+    let content = match inside {
+        true => Some(OctetString::new(document).and_then(|octets| Any::encode_from(&octets)).map_err(der_error)?),
+        false => None,
+    };
     let data = SignedData {
         version: 1,
         digest_algorithms,
-        encapsulated: Encapsulated {
-            content_type: oid::CMS_DATA,
-            content: Some(Any::encode_from(&content).map_err(der_error)?),
-        },
+        encapsulated: Encapsulated { content_type: oid::CMS_DATA, content },
         certificates: Some(certificates),
         crls: None,
         signer_infos,
@@ -211,6 +237,30 @@ pub fn verify(bytes: &[u8], verifier: &dyn Verifier) -> Result<SignedDocument, F
         signers.push(signer);
     }
     Ok(SignedDocument { content: content.as_bytes().to_vec(), signers, certificates })
+}
+
+/// The certificates of SignedData that carries nothing else ("certs-only", RFC 8551 section 3.2.2); nothing is
+/// checked, and nothing of it is trusted by that.
+///
+/// # Errors
+///
+/// [`FormatError`] when it is malformed or carries more than a hundred certificates.
+pub fn certificates_only(bytes: &[u8]) -> Result<Vec<Certificate>, FormatError> {
+    let wrong = |error: der::Error| FormatError::new("signedData", error.to_string());
+    let info: ContentInfo = decode("contentInfo", bytes)?;
+    if info.content_type != oid::CMS_SIGNED_DATA {
+        return Err(FormatError::new("contentType", "not signedData"));
+    }
+    let data: SignedData = info.content.decode_as().map_err(wrong)?;
+    let all = data.certificates.iter().flat_map(SetOfVec::iter).filter(|any| any.tag() == Tag::Sequence);
+    let mut certificates = Vec::new();
+    for any in all {
+        if certificates.len() == 100 {
+            return Err(FormatError::new("certificates", "more than a hundred"));
+        }
+        certificates.push(Certificate::from_der(&any.to_der().map_err(wrong)?)?);
+    }
+    Ok(certificates)
 }
 
 fn find_signer(sid: &Any, certificates: &[Certificate]) -> Result<Certificate, FormatError> {

@@ -92,6 +92,9 @@ pub struct Response {
     pub status: u16,
     /// Body.
     pub body: Vec<u8>,
+    /// Seconds of Retry-After (RFC 9110 section 10.2.3), when it is a number or a date that the answer's own Date
+    /// makes one.
+    pub retry_after: Option<u64>,
     date: Option<SystemTime>,
 }
 
@@ -302,11 +305,19 @@ async fn talk(
     let status = response.status().as_u16();
     let date = response.headers().get("date").and_then(|value| value.to_str().ok());
     let date = date.and_then(|text| jiff::fmt::rfc2822::parse(text).ok()).map(|at| at.timestamp().into());
+    let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::trim);
+    let retry_after = after.and_then(|text| match text.parse() {
+        Ok(seconds) => Some(seconds),
+        Err(_) => {
+            let then: SystemTime = jiff::fmt::rfc2822::parse(text).ok()?.timestamp().into();
+            Some(then.duration_since(date?).unwrap_or_default().as_secs())
+        }
+    });
     let body = Limited::new(response.into_body(), MAX_ANSWER)
         .collect()
         .await
         .map_err(|error| RemoteError::Malformed(error.to_string()))?
         .to_bytes()
         .to_vec();
-    Ok(Response { status, body, date })
+    Ok(Response { status, body, retry_after, date })
 }

@@ -105,7 +105,13 @@ fn hold(labels: &[&str], rules: &str, expected: &Expected) {
         }
         // A second key; the first is removed, and only the first.
         let second = store.generate(KeyKind::P256, "bench").unwrap();
-        let standing = Standing { successor_proven: false, successor_registered: false, decryption_waived: true };
+        let standing = Standing {
+            successor_proven: false,
+            successor_registered: false,
+            registration_said: false,
+            consequence_typed: false,
+            decryption_waived: true,
+        };
         let gone = permit(&first, &standing, SystemTime::now()).unwrap();
         store.remove(&gone).unwrap();
         store.remove(&gone).unwrap();

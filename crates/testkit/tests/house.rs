@@ -7,6 +7,7 @@ mod care;
 mod contract;
 mod faults;
 mod foreign;
+mod foreign_ground;
 mod messages;
 mod peers;
 mod road;

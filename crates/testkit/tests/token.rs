@@ -64,7 +64,7 @@ impl Desk {
     }
 }
 
-fn shell(folder: &std::path::Path, script: &str) {
+pub(crate) fn shell(folder: &std::path::Path, script: &str) {
     let output = Command::new("sh").args(["-ec", script]).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{script}\n{}", told(&output));
 }
