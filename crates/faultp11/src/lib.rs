@@ -28,6 +28,7 @@
 //! | `refuse_attribute` | an attribute type that no template may carry |
 //! | `lie_on_create` | 1: C_CreateObject says yes and stores nothing |
 
+#![allow(clippy::unnecessary_cast, reason = "CK_ULONG has 32 bits on Windows")]
 #![allow(non_snake_case, reason = "the functions have the names of the standard")]
 
 pub mod rules;

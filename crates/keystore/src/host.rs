@@ -18,7 +18,7 @@ use obnova_pki::{Certificate, KeyKind, SignatureAlgorithm};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::token::{TokenStore, browser_store, tokens};
+use crate::session::{TokenStore, browser_store, tokens};
 
 /// Longest message, in octets.
 const LONGEST: usize = 16 << 20;
@@ -144,7 +144,7 @@ impl Act {
 #[serde(rename_all = "kebab-case")]
 enum Answer {
     Stores(Vec<StoreInfo>),
-    Info(StoreInfo),
+    Info(Box<StoreInfo>),
     Done,
     List(Vec<Octets>),
     Octets(Octets),
@@ -246,7 +246,7 @@ fn act(store: &mut TokenStore, act: &Act) -> Result<Answer, KeyStoreError> {
     let list = |all: Vec<Vec<u8>>| Answer::List(all.into_iter().map(Octets).collect());
     match act {
         Act::Stores => Ok(Answer::Done),
-        Act::Info => store.info().map(Answer::Info),
+        Act::Info => store.info().map(|info| Answer::Info(Box::new(info))),
         Act::Unlock { pin: typed, last_try } => store.unlock(&pin(typed), *last_try).map(|()| Answer::Done),
         Act::ChangePin { old, new, last_try } => {
             store.change_pin(&pin(old), &pin(new), *last_try).map(|()| Answer::Done)
@@ -450,7 +450,7 @@ fn text(pin: &Pin) -> String {
 impl KeyStore for HostedStore {
     fn info(&mut self) -> Result<StoreInfo, KeyStoreError> {
         match self.host.ask(&self.id, Act::Info)? {
-            Answer::Info(info) => Ok(info),
+            Answer::Info(info) => Ok(*info),
             _ => Err(unexpected()),
         }
     }

@@ -6,10 +6,11 @@ mod file;
 mod host;
 mod object;
 mod raw;
+mod session;
 mod shared;
 mod token;
 
 pub use file::FileStore;
 pub use host::{HostedStore, Load, ModuleHost, serve};
+pub use session::{TokenStore, browser_store, tokens};
 pub use shared::{SharedStore, StoreSigner};
-pub use token::{TokenStore, browser_store, tokens};

@@ -70,7 +70,7 @@ impl MustStay {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doomed {
     /// A certificate with its pair of keys.
-    Certificate(Certificate),
+    Certificate(Box<Certificate>),
     /// A pair of keys without a certificate, by its SubjectPublicKeyInfo.
     Orphan(Vec<u8>),
 }
@@ -144,7 +144,7 @@ pub fn permit(certificate: &Certificate, standing: &Standing, now: SystemTime) -
     if certificate.key_decrypts() && !standing.decryption_waived {
         return Err(MustStay::Decrypts);
     }
-    let doomed = Doomed::Certificate(certificate.clone());
+    let doomed = Doomed::Certificate(Box::new(certificate.clone()));
     Ok(RemovalPermit { doomed, ground: Ground::Certificate(*standing), at: now })
 }
 

@@ -92,7 +92,7 @@ fn hold(labels: &[&str], rules: &str, expected: &Expected) {
         let first = certificate(&key, 1, Duration::from_secs(1));
         store.install(&first).unwrap();
         store.install(&first).unwrap();
-        assert_eq!(store.certificates().unwrap(), [first.clone()], "once, and byte for byte");
+        assert_eq!(store.certificates().unwrap(), std::slice::from_ref(&first), "once, and byte for byte");
         proves(store, &key);
         // RSA: what the device says that it makes, it makes; longer ones are refused by name.
         let largest = info.key_kinds.iter().filter_map(|kind| match kind {
@@ -115,7 +115,7 @@ fn hold(labels: &[&str], rules: &str, expected: &Expected) {
         let gone = permit(&first, &standing, SystemTime::now()).unwrap();
         store.remove(&gone).unwrap();
         store.remove(&gone).unwrap();
-        assert_eq!(store.keys().unwrap(), [second.clone()]);
+        assert_eq!(store.keys().unwrap(), std::slice::from_ref(&second));
         assert_eq!(store.certificates().unwrap(), []);
         let orphan = OrphanStanding { request_open: false, request_closed: true, loss_typed: false };
         store.remove(&permit_orphan(&second, &orphan, SystemTime::now()).unwrap()).unwrap();
@@ -229,7 +229,7 @@ fn full_has_many_faces_and_none_of_them_loses_anything() {
         assert_eq!(store.keys().unwrap().len(), keys.len());
         // A certificate that finds no place is refused the same way, and the key stays.
         let paid = certificate(&keys[0], 1, Duration::from_secs(1));
-        assert_eq!(store.install(&paid).is_err(), true);
+        assert!(store.install(&paid).is_err());
         proves(&mut store, &keys[0]);
         // Room comes back, and the same certificate goes in without anything new.
         let orphan = OrphanStanding { request_open: false, request_closed: true, loss_typed: false };
