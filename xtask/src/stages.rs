@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::{Outcome, check, run as program};
 
 /// Debian packages that the tests use, with the program or file that shows that each is there.
-const PACKAGES: [(&str, &str); 9] = [
+const PACKAGES: [(&str, &str); 11] = [
     ("softhsm2", "/usr/bin/softhsm2-util"),
     ("opensc", "/usr/bin/pkcs11-tool"),
     ("postgresql", "/usr/lib/postgresql"),
@@ -16,6 +16,8 @@ const PACKAGES: [(&str, &str); 9] = [
     ("strace", "/usr/bin/strace"),
     ("chromium", "/usr/bin/chromium"),
     ("libnss3-tools", "/usr/bin/certutil"),
+    ("gnutls-bin", "/usr/bin/certtool"),
+    ("openjdk-17-jre-headless", "/usr/bin/keytool"),
     ("python3-venv", "/usr/lib/python3/dist-packages/../../python3.11/ensurepip"),
 ];
 
@@ -129,7 +131,10 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     }
     stage("fast", || {
         check::run()?;
-        program("cargo", &["build", "--quiet"])?;
+        program(
+            "cargo",
+            &["build", "--quiet", "--package", "obnova-cli", "--package", "obnova-server", "--package", "faultp11"],
+        )?;
         let units = ["test", "--quiet", "--workspace", "--exclude", "obnova-testkit"];
         program("cargo", &units)?;
         let mut house = vec!["test", "--package", "obnova-testkit", "--"];
@@ -137,14 +142,16 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
             // Only what plays on a file store with SQLite.
             house.extend(["road::waiting", "road::debt", "road::one_refused"]);
         } else {
-            house.extend(["road::", "messages::", "care::"]);
+            house.extend(["road::", "messages::", "care::", "contract::", "token::", "foreign_ground::"]);
         }
         program("cargo", &house)
     })?;
     if quick {
         return Ok(());
     }
-    stage("peers", || program("cargo", &["test", "--package", "obnova-testkit", "--", "peers::", "foreign::"]))?;
+    stage("peers", || {
+        program("cargo", &["test", "--package", "obnova-testkit", "--", "peers::", "foreign::", "files::"])
+    })?;
     stage("slow", || {
         program(
             "cargo",

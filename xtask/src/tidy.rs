@@ -91,10 +91,22 @@ fn papers(wrong: &mut Vec<String>) -> Outcome {
         .iter()
         .filter_map(|path| std::fs::read_to_string(root().join(path)).ok())
         .collect();
-    let tests: String = ["road", "messages", "care", "peers", "foreign", "faults", "shortages"]
-        .iter()
-        .filter_map(|name| std::fs::read_to_string(root().join(format!("crates/testkit/tests/{name}.rs"))).ok())
-        .collect();
+    let tests: String = [
+        "road",
+        "messages",
+        "care",
+        "contract",
+        "token",
+        "foreign_ground",
+        "peers",
+        "foreign",
+        "files",
+        "faults",
+        "shortages",
+    ]
+    .iter()
+    .filter_map(|name| std::fs::read_to_string(root().join(format!("crates/testkit/tests/{name}.rs"))).ok())
+    .collect();
     for paper in PAPERS {
         let text = std::fs::read_to_string(root().join(paper)).map_err(|error| format!("{paper}: {error}"))?;
         for quoted in text.split('`').skip(1).step_by(2) {

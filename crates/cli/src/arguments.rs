@@ -169,6 +169,8 @@ pub(crate) enum Command {
         to: PathBuf,
         #[arg(long)]
         with_key: bool,
+        #[arg(long, requires = "with_key")]
+        pbmac1: bool,
         #[arg(long, conflicts_with = "with_key")]
         der: bool,
     },

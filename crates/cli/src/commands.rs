@@ -261,8 +261,8 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
         Command::Restore { certificate } => care::undo(context, &certificate),
         Command::Import { source, store } => transfer::import(context, &source, store.as_deref()),
         Command::Bring { certificate, store } => transfer::bring(context, &certificate, store.as_deref()),
-        Command::Export { certificate, to, with_key, der } => {
-            transfer::export(context, &certificate, &to, with_key, der)
+        Command::Export { certificate, to, with_key, pbmac1, der } => {
+            transfer::export(context, &certificate, &to, with_key.then_some(pbmac1), der)
         }
         Command::Backup { store, to } => transfer::backup(context, store.as_deref(), &to),
         Command::Doctor => doctor(context),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use obnova_client::{ClientError, Imported, Inventory};
+use obnova_client::{ClientError, Imported, Inventory, PfxMac};
 use serde_json::json;
 
 use crate::commands::{Context, find, unlocked};
@@ -39,18 +39,19 @@ fn tell(context: &Context, imported: &[Imported]) {
     context.output.data("", &json!({ "imported": imported }));
 }
 
-/// Writes a certificate, or a pair, into a file.
+/// Writes a certificate into a file; with its key where `with_key` is given, whose value chooses PBMAC1.
 pub(crate) fn export(
     context: &Context,
     certificate: &str,
     to: &Path,
-    with_key: bool,
+    with_key: Option<bool>,
     der: bool,
 ) -> Result<ExitCode, ClientError> {
     let inventory = unlocked(context)?;
     let (store, found) = find(context, &inventory, certificate)?;
-    if with_key {
-        inventory.export_pair((&store, &found), to, &context.prompt)?;
+    if let Some(pbmac1) = with_key {
+        let mac = if pbmac1 { PfxMac::Pbmac1 } else { PfxMac::Hmac };
+        inventory.export_pair((&store, &found), to, mac, &context.prompt)?;
     } else {
         if to.exists() {
             return Err(ClientError::new("file-exists", to.display()));

@@ -30,6 +30,7 @@ pub use inventory::{CertificateView, Inventory, StoreView, expiry_days};
 pub use journal::{Evidence, ItemPlan, Journal, JournalError};
 pub use journey::{Flow, Journey, PinSource, Progress};
 pub use known::{ItemView, JourneyView};
+pub use obnova_crypto::PfxMac;
 pub use obnova_keystore::{Load, serve as serve_module};
 pub use obnova_lifecycle::port::{Clock, Pin};
 pub use obnova_lifecycle::station::Station;

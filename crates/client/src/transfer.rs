@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use obnova_crypto::{Pfx, PfxError, PfxKey, Primitives, Secret, SoftwareKey, Zeroizing};
+use obnova_crypto::{Pfx, PfxError, PfxKey, PfxMac, Primitives, Secret, SoftwareKey, Zeroizing};
 use obnova_keystore::{StoreSigner, durable};
 use obnova_lifecycle::port::{Clock, KeyStoreError, Pin, StoreInfo, StoreKind};
 use obnova_lifecycle::station::{ProofOfUse, challenge_message};
@@ -143,6 +143,7 @@ impl Inventory {
         &self,
         (source, certificate): (&str, &Certificate),
         file: &Path,
+        mac: PfxMac,
         pin: &dyn PinSource,
     ) -> Result<(), ClientError> {
         if file.exists() {
@@ -165,7 +166,7 @@ impl Inventory {
             others: vec![],
         };
         let bytes = pfx
-            .write(&Secret::new(password.expose().to_owned()))
+            .write_with(&Secret::new(password.expose().to_owned()), mac)
             .map_err(|error| ClientError::new("pfx-wrong", error))?;
         durable::replace(file, &bytes)?;
         let back = open_pfx(file, &password)?;

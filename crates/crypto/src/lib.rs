@@ -2,13 +2,14 @@
 
 mod key;
 mod mac;
+mod pbe;
 mod pfx;
 mod primitives;
 mod sealed;
 
 pub use key::{KeyError, SoftwareKey};
 pub use mac::SharedSecret;
-pub use pfx::{Pfx, PfxError, PfxKey};
+pub use pfx::{Pfx, PfxError, PfxKey, PfxMac};
 pub use primitives::Primitives;
 pub use sealed::{SealError, SealingKey, aes_cbc_decrypt, open_private_key, seal_private_key};
 pub use zeroize::Zeroizing;

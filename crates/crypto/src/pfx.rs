@@ -1,17 +1,37 @@
-//! PKCS#12 files (RFC 7292): keys and certificates under one password.
+//! PKCS#12 files (RFC 7292): keys and certificates under one password. Read from everybody who writes them, BER and old
+//! schemes included; written in DER as OpenSSL 3 does, so that everybody reads them.
 
-use obnova_pki::{Certificate, FormatError, Signer};
-use p12_keystore::{
-    EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12Archive, PrivateKey, PrivateKeyChain,
-};
+use core::num::NonZeroU32;
 
-use crate::{KeyError, Secret, SoftwareKey};
+use aws_lc_rs::cipher::{AES_256, EncryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey};
+use aws_lc_rs::iv::FixedLength;
+use aws_lc_rs::pbkdf2;
+use der::Encode;
+use der::asn1::ObjectIdentifier;
+use obnova_pki::ber::Node;
+use obnova_pki::{Certificate, Digest, FormatError, Signer, Verifier, oid};
+use zeroize::Zeroizing;
+
+use crate::pbe::{self, Password, PbeError};
+use crate::{KeyError, Primitives, Secret, SoftwareKey};
 
 /// Files longer than this are refused, in octets.
 const MAX_FILE: usize = 4 << 20;
 
+/// Deepest nesting of bags.
+const DEEPEST: usize = 4;
+
 /// Rounds for key and MAC derivation of a file that is written here.
 const ITERATIONS: u32 = 100_000;
+
+const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
+const KEY_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.1");
+const SHROUDED_KEY_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.2");
+const CERTIFICATE_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.3");
+const SAFE_CONTENTS_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.6");
+const X509_CERTIFICATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.22.1");
+const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
+const LOCAL_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.21");
 
 /// Why a PKCS#12 file was not read or written.
 #[derive(Debug)]
@@ -58,6 +78,38 @@ pub struct Pfx {
     pub others: Vec<Certificate>,
 }
 
+/// How a file that is written proves that it was not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PfxMac {
+    /// HMAC-SHA-256 by the old derivation: read by everybody.
+    #[default]
+    Hmac,
+    /// PBMAC1 (RFC 9579): read by OpenSSL 3.4 and newer, and few others yet.
+    Pbmac1,
+}
+
+impl From<PbeError> for PfxError {
+    fn from(error: PbeError) -> Self {
+        match error {
+            PbeError::Wrong => Self::Password,
+            PbeError::Unsupported(id) => Self::File(format!("protected by {id}, which is not read here")),
+            PbeError::Malformed(error) => Self::File(error.to_string()),
+        }
+    }
+}
+
+impl From<FormatError> for PfxError {
+    fn from(error: FormatError) -> Self {
+        Self::File(error.to_string())
+    }
+}
+
+/// A key or certificate as it came out of its bag.
+enum Bag {
+    Key { pkcs8: Zeroizing<Vec<u8>>, name: Option<String> },
+    Certificate(Vec<u8>),
+}
+
 impl Pfx {
     /// Reads a file.
     ///
@@ -68,25 +120,65 @@ impl Pfx {
         if bytes.len() > MAX_FILE {
             return Err(PfxError::File("longer than 4 MiB".to_owned()));
         }
-        let archive = Pkcs12Archive::from_pkcs12(bytes, password.expose()).map_err(|error| match error {
-            p12_keystore::error::Error::MacError(_) => PfxError::Password,
-            other => PfxError::File(other.to_string()),
-        })?;
-        let mut certificates = Vec::new();
-        for bag in &archive.certs {
-            let certificate = Certificate::from_der(bag.cert.as_der()).map_err(PfxError::Certificate)?;
-            if !certificates.contains(&certificate) {
-                certificates.push(certificate);
+        let password = Password::new(password.expose());
+        let pfx = Node::parse_first(bytes)?;
+        if pfx.child(0, 0x02)?.number()? != 3 {
+            return Err(PfxError::File("not version 3".to_owned()));
+        }
+        let content = data(pfx.child(1, 0x30)?)?;
+        if let Some(mac) = pfx.children().get(2)
+            && !pbe::check_mac(mac, &content, &password)?
+        {
+            return Err(PfxError::Password);
+        }
+        let mut bags = Vec::new();
+        for info in Node::parse_first(&content)?.children() {
+            match info.child(0, 0x06)?.oid()? {
+                oid::CMS_DATA => contents(&data(info)?, &password, &mut bags, 0)?,
+                ENCRYPTED_DATA => {
+                    let encrypted = info.child(1, 0xA0)?.child(0, 0x30)?.child(1, 0x30)?;
+                    let sealed = encrypted
+                        .children()
+                        .get(2)
+                        .filter(|node| node.tag & 0xDF == 0x80)
+                        .ok_or_else(|| PfxError::File("no encryptedContent".to_owned()))?
+                        .octets();
+                    let is_contents = |opened: &[u8]| Node::parse_first(opened).is_ok_and(|node| node.tag == 0x30);
+                    let opened = pbe::decrypt(encrypted.child(1, 0x30)?, &sealed, &password, is_contents)?;
+                    contents(&opened, &password, &mut bags, 0)?;
+                }
+                other => return Err(PfxError::File(format!("a part of type {other} is not read here"))),
             }
         }
-        let mut keys = Vec::new();
-        for bag in &archive.keys {
-            let key = SoftwareKey::from_pkcs8(bag.key.as_der()).map_err(PfxError::Key)?;
+        Self::put_together(bags)
+    }
+
+    fn put_together(bags: Vec<Bag>) -> Result<Self, PfxError> {
+        let mut certificates: Vec<Certificate> = Vec::new();
+        let mut found = Vec::new();
+        for bag in bags {
+            match bag {
+                Bag::Certificate(der) => {
+                    let certificate = Certificate::from_der(&der).map_err(PfxError::Certificate)?;
+                    if !certificates.contains(&certificate) {
+                        certificates.push(certificate);
+                    }
+                }
+                Bag::Key { pkcs8, name } => {
+                    found.push((SoftwareKey::from_pkcs8(&pkcs8).map_err(PfxError::Key)?, name));
+                }
+            }
+        }
+        let mut keys: Vec<PfxKey> = Vec::new();
+        for (key, name) in found {
+            if keys.iter().any(|known| known.key.public_key() == key.public_key()) {
+                continue;
+            }
             let certificate = certificates
                 .iter()
                 .position(|certificate| certificate.public_key() == key.public_key())
                 .map(|found| certificates.remove(found));
-            keys.push(PfxKey { key, certificate, name: bag.friendly_name.clone() });
+            keys.push(PfxKey { key, certificate, name });
         }
         Ok(Self { keys, others: certificates })
     }
@@ -95,41 +187,279 @@ impl Pfx {
     ///
     /// # Errors
     ///
-    /// [`PfxError::File`] when a part cannot be encoded, for example a password outside the BMP.
+    /// [`PfxError::File`] when a part cannot be encoded.
     pub fn write(&self, password: &Secret) -> Result<Vec<u8>, PfxError> {
-        let wrong = |error: p12_keystore::error::Error| PfxError::File(error.to_string());
-        let mut store = KeyStore::new();
-        for (i, entry) in self.keys.iter().enumerate() {
-            let key = PrivateKey::from_der(entry.key.pkcs8()).map_err(wrong)?;
-            let mut chain = Vec::new();
+        self.write_with(password, PfxMac::Hmac)
+    }
+
+    /// The same with a choice of the MAC.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pfx::write`].
+    pub fn write_with(&self, password: &Secret, mac: PfxMac) -> Result<Vec<u8>, PfxError> {
+        let password = Password::new(password.expose());
+        let (mut keys, mut certificates) = (Vec::new(), Vec::new());
+        for entry in &self.keys {
+            let id = Primitives.digest(Digest::Sha1, entry.key.public_key());
+            let own_name = entry.certificate.as_ref().map(|certificate| certificate.subject().common_name());
+            let name = entry.name.clone().or(own_name).unwrap_or_else(|| "obnova".to_owned());
+            let marks = attributes(&name, Some(&id))?;
+            let sealed = seal(entry.key.pkcs8(), &password)?;
+            let shrouded = sequence(&[&sealed.algorithm, &tlv(0x04, &sealed.octets)]);
+            keys.push(sequence(&[&encoded(&SHROUDED_KEY_BAG)?, &tlv(0xA0, &shrouded), &marks]));
             if let Some(certificate) = &entry.certificate {
-                chain.push(p12_keystore::Certificate::from_der(certificate.der()).map_err(wrong)?);
+                certificates.push(certificate_bag(certificate, &marks)?);
             }
-            let name = entry
-                .name
-                .clone()
-                .or_else(|| entry.certificate.as_ref().map(|certificate| certificate.subject().common_name()))
-                .unwrap_or_else(|| "obnova".to_owned());
-            let id = crate::Primitives.fingerprint(entry.key.public_key());
-            let local_key_id = id.as_bytes()[..40].to_vec();
-            // The alias must be unique inside the file.
-            let alias = if store.entry(&name).is_some() { format!("{name} ({})", i + 1) } else { name };
-            store.add_entry(&alias, KeyStoreEntry::PrivateKeyChain(PrivateKeyChain::new(local_key_id, key, chain)));
         }
         for certificate in &self.others {
-            let alias = format!("{} {}", certificate.subject().common_name(), certificate.serial().hexadecimal());
-            store.add_entry(
-                &alias,
-                KeyStoreEntry::Certificate(p12_keystore::Certificate::from_der(certificate.der()).map_err(wrong)?),
-            );
+            let name = format!("{} {}", certificate.subject().common_name(), certificate.serial().hexadecimal());
+            certificates.push(certificate_bag(certificate, &attributes(&name, None)?)?);
         }
-        store
-            .writer(password.expose())
-            .encryption_algorithm(EncryptionAlgorithm::PbeWithHmacSha256AndAes256)
-            .encryption_iterations(ITERATIONS)
-            .mac_algorithm(MacAlgorithm::HmacSha256)
-            .mac_iterations(ITERATIONS)
-            .write()
-            .map_err(wrong)
+        let joined = |bags: &[Vec<u8>]| tlv(0x30, &bags.concat());
+        let mut parts = Vec::new();
+        if !certificates.is_empty() {
+            let sealed = seal(&joined(&certificates), &password)?;
+            let inner = sequence(&[&encoded(&oid::CMS_DATA)?, &sealed.algorithm, &tlv(0x80, &sealed.octets)]);
+            let encrypted = sequence(&[&encoded(&0u8)?, &inner]);
+            parts.push(sequence(&[&encoded(&ENCRYPTED_DATA)?, &tlv(0xA0, &encrypted)]));
+        }
+        if !keys.is_empty() {
+            parts.push(sequence(&[&encoded(&oid::CMS_DATA)?, &tlv(0xA0, &tlv(0x04, &joined(&keys)))]));
+        }
+        let content = joined(&parts);
+        let safe = sequence(&[&encoded(&oid::CMS_DATA)?, &tlv(0xA0, &tlv(0x04, &content))]);
+        Ok(sequence(&[&encoded(&3u8)?, &safe, &mac_data(&content, &password, mac)?]))
+    }
+}
+
+/// The octets of a ContentInfo of type data.
+fn data(info: &Node<'_>) -> Result<Vec<u8>, PfxError> {
+    let id = info.child(0, 0x06)?.oid()?;
+    if id != oid::CMS_DATA {
+        return Err(PfxError::File(format!("a content of type {id} is not read here")));
+    }
+    let content = info.child(1, 0xA0)?;
+    match content.children().first() {
+        Some(octets) if octets.tag & 0xDF == 0x04 => Ok(octets.octets()),
+        _ => Err(PfxError::File("no octets in the content".to_owned())),
+    }
+}
+
+/// Reads SafeContents (RFC 7292 section 4.2).
+fn contents(bytes: &[u8], password: &Password, bags: &mut Vec<Bag>, depth: usize) -> Result<(), PfxError> {
+    if depth > DEEPEST {
+        return Err(PfxError::File("bags inside bags inside bags".to_owned()));
+    }
+    for bag in Node::parse_first(bytes)?.children() {
+        let kind = bag.child(0, 0x06)?.oid()?;
+        let value = bag.child(1, 0xA0)?.children().first().ok_or_else(|| PfxError::File("an empty bag".to_owned()))?;
+        match kind {
+            KEY_BAG => bags.push(Bag::Key { pkcs8: Zeroizing::new(value.raw.to_vec()), name: name_of(bag) }),
+            SHROUDED_KEY_BAG => {
+                let sealed = value
+                    .children()
+                    .get(1)
+                    .filter(|node| node.tag & 0xDF == 0x04)
+                    .ok_or_else(|| PfxError::File("no encryptedData".to_owned()))?
+                    .octets();
+                let is_key = |opened: &[u8]| SoftwareKey::from_pkcs8(trimmed(opened)).is_ok();
+                let algorithm = value.child(0, 0x30)?;
+                let opened = match pbe::decrypt(algorithm, &sealed, password, is_key) {
+                    Ok(opened) => opened,
+                    Err(PbeError::Wrong) => {
+                        // The password may be right, and the key of a kind that is not used here.
+                        let is_any = |opened: &[u8]| Node::parse_first(opened).is_ok_and(|node| node.tag == 0x30);
+                        pbe::decrypt(algorithm, &sealed, password, is_any)?
+                    }
+                    Err(other) => return Err(other.into()),
+                };
+                bags.push(Bag::Key { pkcs8: Zeroizing::new(trimmed(&opened).to_vec()), name: name_of(bag) });
+            }
+            CERTIFICATE_BAG if value.child(0, 0x06)?.oid()? == X509_CERTIFICATE => {
+                let octets = value.child(1, 0xA0)?.children().first();
+                bags.push(Bag::Certificate(octets.map(Node::octets).unwrap_or_default()));
+            }
+            SAFE_CONTENTS_BAG => contents(value.raw, password, bags, depth + 1)?,
+            // Revocation lists and secrets of other programs are not ours to read.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The first element of some octets, without what a careless writer left behind it.
+fn trimmed(bytes: &[u8]) -> &[u8] {
+    Node::parse_first(bytes).map_or(bytes, |node| &bytes[..node.raw.len()])
+}
+
+/// friendlyName of a bag.
+fn name_of(bag: &Node<'_>) -> Option<String> {
+    let attributes = bag.children().get(2)?;
+    let named = attributes
+        .children()
+        .iter()
+        .find(|attribute| attribute.child(0, 0x06).and_then(Node::oid).is_ok_and(|id| id == FRIENDLY_NAME))?;
+    let octets = named.child(1, 0x31).ok()?.children().first()?.octets();
+    let units: Vec<u16> = octets.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+    String::from_utf16(&units).ok()
+}
+
+struct Sealed {
+    algorithm: Vec<u8>,
+    octets: Vec<u8>,
+}
+
+fn rounds() -> NonZeroU32 {
+    NonZeroU32::new(ITERATIONS).unwrap_or(NonZeroU32::MIN)
+}
+
+/// AES-256 under PBKDF2 with HMAC-SHA-256, and the AlgorithmIdentifier that says so.
+fn seal(plain: &[u8], password: &Password) -> Result<Sealed, PfxError> {
+    let failed = |_: aws_lc_rs::error::Unspecified| PfxError::File("it could not be encrypted".to_owned());
+    let salt: [u8; 16] = Primitives.octets();
+    let vector: [u8; 16] = Primitives.octets();
+    let mut key = Zeroizing::new([0; 32]);
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds(), &salt, password.utf8(), key.as_mut_slice());
+    let cipher = UnboundCipherKey::new(&AES_256, key.as_slice()).map_err(failed)?;
+    let cipher = PaddedBlockEncryptingKey::cbc_pkcs7(cipher).map_err(failed)?;
+    let mut octets = plain.to_vec();
+    cipher.less_safe_encrypt(&mut octets, EncryptionContext::Iv128(FixedLength::from(vector))).map_err(failed)?;
+    let encryption = sequence(&[&encoded(&pbe::AES_256_CBC)?, &tlv(0x04, &vector)]);
+    let parameters = sequence(&[&derivation(&salt, None)?, &encryption]);
+    Ok(Sealed { algorithm: sequence(&[&encoded(&pbe::PBES2)?, &parameters]), octets })
+}
+
+/// PBKDF2's AlgorithmIdentifier.
+fn derivation(salt: &[u8], length: Option<u8>) -> Result<Vec<u8>, PfxError> {
+    let function = sequence(&[&encoded(&pbe::HMAC_SHA256)?, &[0x05, 0x00]]);
+    let length = length.map(|length| encoded(&length)).transpose()?.unwrap_or_default();
+    let parameters = sequence(&[&tlv(0x04, salt), &encoded(&ITERATIONS)?, &length, &function]);
+    Ok(sequence(&[&encoded(&pbe::PBKDF2)?, &parameters]))
+}
+
+/// MacData (RFC 7292 section 4; RFC 9579 section 5).
+fn mac_data(content: &[u8], password: &Password, mac: PfxMac) -> Result<Vec<u8>, PfxError> {
+    let salt: [u8; 16] = Primitives.octets();
+    match mac {
+        PfxMac::Hmac => {
+            let tag = pbe::old_mac(password, &salt, rounds(), content);
+            let algorithm = sequence(&[&encoded(&oid::SHA256)?, &[0x05, 0x00]]);
+            let info = sequence(&[&algorithm, &tlv(0x04, &tag)]);
+            Ok(sequence(&[&info, &tlv(0x04, &salt), &encoded(&ITERATIONS)?]))
+        }
+        PfxMac::Pbmac1 => {
+            let tag = pbe::new_mac(password, &salt, rounds(), content);
+            let function = sequence(&[&encoded(&pbe::HMAC_SHA256)?, &[0x05, 0x00]]);
+            let parameters = sequence(&[&derivation(&salt, Some(32))?, &function]);
+            let algorithm = sequence(&[&encoded(&pbe::PBMAC1)?, &parameters]);
+            let info = sequence(&[&algorithm, &tlv(0x04, &tag)]);
+            // The salt and rounds outside say nothing any more, but must stand there.
+            Ok(sequence(&[&info, &tlv(0x04, b"NOT USED"), &encoded(&1u8)?]))
+        }
+    }
+}
+
+fn certificate_bag(certificate: &Certificate, marks: &[u8]) -> Result<Vec<u8>, PfxError> {
+    let inner = sequence(&[&encoded(&X509_CERTIFICATE)?, &tlv(0xA0, &tlv(0x04, certificate.der()))]);
+    Ok(sequence(&[&encoded(&CERTIFICATE_BAG)?, &tlv(0xA0, &inner), marks]))
+}
+
+/// friendlyName, by which people find the key in other programs, and localKeyId, by which programs pair it.
+fn attributes(name: &str, id: Option<&[u8]>) -> Result<Vec<u8>, PfxError> {
+    let wide: Vec<u8> = name.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let one = |id: &ObjectIdentifier, value: &[u8]| -> Result<Vec<u8>, PfxError> {
+        Ok(sequence(&[&encoded(id)?, &tlv(0x31, value)]))
+    };
+    let mut all = vec![one(&FRIENDLY_NAME, &tlv(0x1E, &wide))?];
+    if let Some(id) = id {
+        all.push(one(&LOCAL_KEY_ID, &tlv(0x04, id))?);
+    }
+    // SET OF is sorted in DER.
+    all.sort();
+    Ok(tlv(0x31, &all.concat()))
+}
+
+fn encoded(value: &impl Encode) -> Result<Vec<u8>, PfxError> {
+    value.to_der().map_err(|error| PfxError::File(error.to_string()))
+}
+
+fn sequence(parts: &[&[u8]]) -> Vec<u8> {
+    tlv(0x30, &parts.concat())
+}
+
+/// One element in DER.
+fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut out = vec![tag];
+    let length = content.len();
+    if length < 0x80 {
+        out.push(u8::try_from(length).unwrap_or(0));
+    } else {
+        let octets = length.to_be_bytes();
+        let first = octets.iter().position(|octet| *octet != 0).unwrap_or(0);
+        out.push(0x80 | u8::try_from(octets.len() - first).unwrap_or(0));
+        out.extend_from_slice(&octets[first..]);
+    }
+    out.extend_from_slice(content);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use obnova_pki::KeyKind;
+
+    fn file(password: &str, mac: PfxMac) -> Vec<u8> {
+        let key = SoftwareKey::generate(KeyKind::P256).unwrap();
+        let pfx =
+            Pfx { keys: vec![PfxKey { key, certificate: None, name: Some("Klíč 😀".to_owned()) }], others: vec![] };
+        pfx.write_with(&Secret::new(password.to_owned()), mac).unwrap()
+    }
+
+    fn open(bytes: &[u8], password: &str) -> Result<Pfx, PfxError> {
+        Pfx::read(bytes, &Secret::new(password.to_owned()))
+    }
+
+    #[test]
+    fn any_password_comes_back() {
+        for password in ["", "a", "Žluťoučký kůň", "heslo😀1", &"x".repeat(300)] {
+            for mac in [PfxMac::Hmac, PfxMac::Pbmac1] {
+                let bytes = file(password, mac);
+                let back = open(&bytes, password).unwrap();
+                assert_eq!(back.keys[0].name.as_deref(), Some("Klíč 😀"));
+                assert!(matches!(open(&bytes, "another"), Err(PfxError::Password)));
+            }
+        }
+        // A second opinion on what is written.
+        let bytes = file("heslo", PfxMac::Hmac);
+        assert_eq!(p12_keystore::Pkcs12Archive::from_pkcs12(&bytes, "heslo").unwrap().keys.len(), 1);
+    }
+
+    #[test]
+    fn a_changed_file_is_never_taken() {
+        let bytes = file("heslo", PfxMac::Hmac);
+        for at in (0..bytes.len()).step_by(7) {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x41;
+            // The outer shell has a few octets that say nothing; whatever still opens must be the same key.
+            if let Ok(read) = open(&changed, "heslo") {
+                assert_eq!(read.keys.len(), 1, "at {at}");
+            }
+        }
+        for length in 0..bytes.len() {
+            assert!(open(&bytes[..length], "heslo").is_err());
+        }
+    }
+
+    #[test]
+    fn rounds_are_bounded_before_anything_is_computed() {
+        let bytes = file("heslo", PfxMac::Hmac);
+        let count = ITERATIONS.to_be_bytes();
+        let at = bytes.windows(3).rposition(|window| window == &count[1..]).unwrap();
+        let mut changed = bytes.clone();
+        changed[at..at + 3].copy_from_slice(&[0x7F, 0xFF, 0xFF]);
+        assert!(matches!(open(&changed, "heslo"), Err(PfxError::File(_))), "8 million are too many");
+        let zero = [&bytes[..at], &[0, 0, 0], &bytes[at + 3..]].concat();
+        assert!(matches!(open(&zero, "heslo"), Err(PfxError::File(_))));
     }
 }

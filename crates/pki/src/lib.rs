@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file or a network, and nothing here computes: signatures, digests
 //! and randomness come through [`Signer`], [`Verifier`] and [`Random`].
 
+pub mod ber;
 pub mod certificate;
 pub mod chain;
 pub mod cmp;

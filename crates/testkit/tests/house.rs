@@ -6,6 +6,7 @@ mod bench;
 mod care;
 mod contract;
 mod faults;
+mod files;
 mod foreign;
 mod foreign_ground;
 mod messages;

@@ -192,3 +192,4 @@ help-obnova-account-certificate = Sériové číslo nebo druh.
 help-obnova-account-told = Jméno účtu, kterému jste to sdělili.
 help-obnova-account-copy = Dá desítkové číslo do schránky.
 help-obnova-retire-typed = Číslo starého certifikátu, vámi opsané: víte, oč přijdete, pokud účet nový nezná.
+help-obnova-export-pbmac1 = Chránit soubor pomocí PBMAC1 (RFC 9579), což čtou jen nové programy.

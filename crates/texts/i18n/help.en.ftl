@@ -192,3 +192,4 @@ help-obnova-account-certificate = Serial number or kind.
 help-obnova-account-told = Name of an account that you have told.
 help-obnova-account-copy = Put the decimal number into the clipboard.
 help-obnova-retire-typed = The number of the old certificate, typed by you: you know what you lose if an account does not know the new one.
+help-obnova-export-pbmac1 = Protect the file by PBMAC1 (RFC 9579), which only new programs read.
