@@ -67,10 +67,15 @@ fn install(yes: bool) -> Outcome {
         apt(&arguments)?;
     }
     let venv = crate::root().join(VENV);
-    if !(venv.join("bin/lint_etsi_cert").exists() && venv.join("bin/aiosmtpd").exists()) {
-        println!("Installing pkilint and aiosmtpd from PyPI into {VENV}");
+    if !venv.join("icalendar").exists() {
+        println!("Installing pkilint, aiosmtpd and icalendar from PyPI into {VENV}");
         program("/usr/bin/python3", &["-m", "venv", VENV]).or_else(|_| program("python3", &["-m", "venv", VENV]))?;
-        program(&format!("{VENV}/bin/pip"), &["install", "--quiet", "pkilint==0.13.3", "aiosmtpd==1.4.6"])?;
+        program(
+            &format!("{VENV}/bin/pip"),
+            &["install", "--quiet", "pkilint==0.13.3", "aiosmtpd==1.4.6", "icalendar==6.3.1"],
+        )?;
+        // A mark: the last of them has no program of its own.
+        std::fs::write(venv.join("icalendar"), "6.3.1").map_err(|error| error.to_string())?;
     }
     if check::cargo_deny().is_none() {
         println!("Building cargo-deny into target/judges");
@@ -142,7 +147,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
             // Only what plays on a file store with SQLite.
             house.extend(["road::waiting", "road::debt", "road::one_refused"]);
         } else {
-            house.extend(["road::", "messages::", "care::", "contract::", "token::", "foreign_ground::"]);
+            house.extend(["road::", "messages::", "care::", "contract::", "token::", "foreign_ground::", "service::"]);
         }
         program("cargo", &house)
     })?;

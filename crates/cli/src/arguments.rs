@@ -180,7 +180,28 @@ pub(crate) enum Command {
         #[arg(long)]
         to: PathBuf,
     },
-    Doctor,
+    Remind {
+        #[arg(long)]
+        notify: bool,
+        #[arg(long)]
+        ics: Option<PathBuf>,
+        #[arg(long, conflicts_with = "uninstall")]
+        install: bool,
+        #[arg(long)]
+        uninstall: bool,
+    },
+    Doctor {
+        #[arg(long)]
+        repair: bool,
+        #[arg(long)]
+        bundle: Option<PathBuf>,
+        #[arg(long)]
+        message: Option<PathBuf>,
+    },
+    #[command(hide = true)]
+    Generate {
+        to: PathBuf,
+    },
 }
 
 /// What to do with a device.

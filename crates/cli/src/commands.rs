@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches};
 use obnova_client::{
-    AuthorityRecord, CertificateView, CleanupOptions, ClientError, Flow, GivenFields, Health, Home, Inventory,
-    Invitation, Journey, JourneyView, PinSource, Preflight, Removal, RenewOptions, StoreSetting, SystemClock, examine,
+    AuthorityRecord, CertificateView, CleanupOptions, ClientError, Flow, GivenFields, Home, Inventory, Invitation,
+    Journey, JourneyView, PinSource, Preflight, Removal, RenewOptions, StoreSetting, SystemClock,
 };
 use obnova_lifecycle::document::Octets;
 use obnova_pki::{Certificate, KeyKind};
@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::arguments::{Arguments, Command, Common};
 use crate::output::Output;
 use crate::prompt::{Prompt, agreed};
-use crate::{care, foreign, transfer};
+use crate::{care, doctor, foreign, remind, transfer};
 
 const WAITING: u8 = 3;
 
@@ -265,7 +265,14 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             transfer::export(context, &certificate, &to, with_key.then_some(pbmac1), der)
         }
         Command::Backup { store, to } => transfer::backup(context, store.as_deref(), &to),
-        Command::Doctor => doctor(context),
+        Command::Remind { notify, ics, install, uninstall } => match install || uninstall {
+            true => remind::schedule(context, install),
+            false => remind::remind(context, notify, ics.as_deref()),
+        },
+        Command::Doctor { repair, bundle, message } => {
+            doctor::doctor(context, repair, bundle.as_deref(), message.as_deref())
+        }
+        Command::Generate { to } => generate(context, &to),
     }
 }
 
@@ -516,25 +523,28 @@ fn register(context: &Context, text: &str, with: Option<&str>) -> Result<ExitCod
     }
 }
 
-fn doctor(context: &Context) -> Result<ExitCode, ClientError> {
-    let texts = context.output.texts;
-    let findings = examine(&context.home, &context.extra, &context.clock);
-    let mut lines = Vec::new();
-    for finding in &findings {
-        let state = match finding.health {
-            Health::Good => "doctor-good",
-            Health::Notice => "doctor-notice",
-            Health::Bad => "doctor-bad",
+/// Completions for shells and manual pages, for those who pack the program.
+fn generate(context: &Context, to: &Path) -> Result<ExitCode, ClientError> {
+    let failed = |error: std::io::Error| ClientError::new("file-error", format!("{}: {error}", to.display()));
+    std::fs::create_dir_all(to).map_err(failed)?;
+    for language in [Language::English, Language::Czech] {
+        let command = obnova_texts::speaking(Arguments::command(), Texts::new(language), "obnova");
+        let folder = match language {
+            Language::English => to.join("man"),
+            Language::Czech => to.join("man").join("cs"),
         };
-        let what = texts.get(&format!("doctor-{}", finding.check), &[]);
-        lines.push(format!("{:<9} {what}: {}", texts.get(state, &[]), finding.detail));
-        if let Some(advice) = &finding.advice {
-            lines.push(format!("          [{advice}] {}", texts.get(&format!("error-{advice}"), &[])));
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        clap_mangen::generate_to(command.clone(), &folder).map_err(failed)?;
+        if language == Language::English {
+            use clap_complete::Shell;
+            let mut command = command;
+            for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell] {
+                clap_complete::generate_to(shell, &mut command, "obnova", to).map_err(failed)?;
+            }
         }
     }
-    context.output.data(&lines.join("\n"), &findings);
-    let is_bad = findings.iter().any(|finding| finding.health == Health::Bad);
-    Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    context.output.data("", &json!({ "generated": to.display().to_string() }));
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 mod arguments;
 mod care;
 mod commands;
+mod doctor;
 mod foreign;
 mod output;
 mod prompt;
+mod remind;
 mod transfer;
 
 use std::process::ExitCode;

@@ -166,7 +166,7 @@ fn attribute(certificate: &Certificate, name: &str) -> Option<String> {
 }
 
 /// Base64 in lines of 76 (RFC 2045 section 6.8).
-fn base64_lines(bytes: &[u8]) -> String {
+pub(crate) fn base64_lines(bytes: &[u8]) -> String {
     let text = STANDARD.encode(bytes);
     let mut out = String::new();
     let mut rest = text.as_str();

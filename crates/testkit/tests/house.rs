@@ -12,6 +12,7 @@ mod foreign_ground;
 mod messages;
 mod peers;
 mod road;
+mod service;
 mod shortages;
 mod stage;
 mod token;
