@@ -5,6 +5,7 @@
 mod bench;
 mod check;
 mod demo;
+mod dist;
 mod picture;
 mod stages;
 mod tidy;
@@ -30,7 +31,8 @@ fn main() -> ExitCode {
         Some("tidy") => tidy::run(),
         Some("picture") => picture::run(),
         Some("bench") => bench::run(&rest),
-        _ => Err("usage: cargo xtask demo | test [--yes] [--quick] | check | tidy | bench | picture".to_owned()),
+        Some("dist") => dist::run(&rest),
+        _ => Err("usage: cargo xtask demo | test [--yes] [--quick] | check | tidy | bench | picture | dist [--target TRIPLE]".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

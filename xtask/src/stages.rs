@@ -7,13 +7,14 @@ use std::time::Instant;
 use crate::{Outcome, check, run as program};
 
 /// Debian packages that the tests use, with the program or file that shows that each is there.
-const PACKAGES: [(&str, &str); 11] = [
+const PACKAGES: [(&str, &str); 12] = [
     ("softhsm2", "/usr/bin/softhsm2-util"),
     ("opensc", "/usr/bin/pkcs11-tool"),
     ("postgresql", "/usr/lib/postgresql"),
     ("openssl", "/usr/bin/openssl"),
     ("curl", "/usr/bin/curl"),
     ("strace", "/usr/bin/strace"),
+    ("systemd", "/usr/bin/systemd-analyze"),
     ("chromium", "/usr/bin/chromium"),
     ("libnss3-tools", "/usr/bin/certutil"),
     ("gnutls-bin", "/usr/bin/certtool"),
@@ -160,7 +161,34 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     stage("slow", || {
         program(
             "cargo",
-            &["test", "--package", "obnova-testkit", "--", "faults::", "shortages::", "--test-threads", "2"],
+            &[
+                "test",
+                "--package",
+                "obnova-testkit",
+                "--",
+                "faults::",
+                "shortages::",
+                "enumeration::",
+                "--test-threads",
+                "2",
+            ],
         )
-    })
+    })?;
+    if arguments.contains(&"--all") {
+        // Every call of every operation with every outcome, about half an hour.
+        stage("all", || {
+            let all = [
+                "OBNOVA_ALL_FAULTS=1",
+                "cargo",
+                "test",
+                "--package",
+                "obnova-testkit",
+                "--",
+                "enumeration::",
+                "--nocapture",
+            ];
+            program("env", &all)
+        })?;
+    }
+    Ok(())
 }

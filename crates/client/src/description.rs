@@ -68,7 +68,7 @@ pub struct ForeignAccount {
 }
 
 /// A field with its value, and where that came from.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldView {
     /// Name for `--field`.
     pub key: String,

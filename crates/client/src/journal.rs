@@ -11,6 +11,8 @@ use obnova_lifecycle::document::Octets;
 use obnova_pki::{Digest, Verifier};
 use serde::{Deserialize, Serialize};
 
+use crate::description::FieldView;
+
 /// Longest record, in octets.
 const MAX_RECORD: usize = 4 << 20;
 
@@ -90,6 +92,13 @@ pub enum Evidence {
     SendIntent {
         /// Which certificate.
         item: usize,
+    },
+    /// What the message to the authority will say, every field with its source; known before a key is made.
+    Filled {
+        /// Which certificate.
+        item: usize,
+        /// The fields.
+        fields: Vec<FieldView>,
     },
     /// The message to the authority was written; a person sends it.
     Drafted {

@@ -513,6 +513,7 @@ impl<'a> Journey<'a> {
         self.unlock(item)?;
         let found = Found { predecessor: self.predecessor(item)? };
         progress.station(item, &kind, Station::Found);
+        self.fill_fields(item)?;
         let keyed = self.make_key(item, found, progress)?;
         progress.station(item, &kind, Station::Keyed);
         let requested = self.make_request(item, keyed)?;

@@ -28,6 +28,8 @@ pub(crate) struct Known {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) request: Option<(Vec<u8>, Vec<u8>)>,
     pub(crate) submitted: bool,
+    /// What the message says.
+    pub(crate) fields: Option<Vec<crate::description::FieldView>>,
     /// The signed message that a person sends, and whom to.
     pub(crate) draft: Option<(std::path::PathBuf, String)>,
     /// Accounts that know the successor by the person's word.
@@ -56,6 +58,7 @@ pub(crate) fn fold(evidence: &[Evidence], count: usize) -> Vec<Known> {
             | Evidence::Requested { item, .. }
             | Evidence::SendIntent { item }
             | Evidence::Submitted { item }
+            | Evidence::Filled { item, .. }
             | Evidence::Drafted { item, .. }
             | Evidence::Told { item, .. }
             | Evidence::Waits { item, .. }
@@ -80,6 +83,7 @@ pub(crate) fn fold(evidence: &[Evidence], count: usize) -> Vec<Known> {
                 known.request = Some((message.0.clone(), transaction.0.clone()));
             }
             Evidence::Submitted { .. } => known.submitted = true,
+            Evidence::Filled { fields, .. } => known.fields = Some(fields.clone()),
             Evidence::Drafted { message, to, .. } => known.draft = Some((message.clone(), to.clone())),
             Evidence::Told { party, .. } => known.told.push(party.clone()),
             Evidence::AskAgain { .. } => {

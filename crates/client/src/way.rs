@@ -80,11 +80,23 @@ impl Journey<'_> {
         Ok(outcome)
     }
 
+    /// Asks for everything that a message must say, before a key is made for it.
+    pub(crate) fn fill_fields(&mut self, item: usize) -> Result<(), ClientError> {
+        let Way::Mail(name) = self.authority.way() else { return Ok(()) };
+        let known = self.known(item);
+        let Some((_, old)) = self.old_signer(item)? else { return Ok(()) };
+        if known.fields.is_none() && !known.submitted {
+            let fields = AuthorityDescription::load(name)?.filled(&old, self.pin)?;
+            self.journal.append(Evidence::Filled { item, fields })?;
+        }
+        Ok(())
+    }
+
     /// Writes the request file and the signed message; a person sends it.
     pub(crate) fn draft_mail(&mut self, item: usize, name: &str, request: &[u8]) -> Result<Outcome, ClientError> {
         let description = AuthorityDescription::load(name)?;
         let (signer, old) = self.old_signer(item)?.ok_or_else(|| ClientError::new("predecessor-needed", self.id()))?;
-        let fields = description.filled(&old, self.pin)?;
+        let fields = self.known(item).fields.ok_or_else(|| ClientError::new("journal-error", "fields"))?;
         let journey = format!("{}-{}", self.id(), self.items[item].kind);
         let draft = draft(self.home, &journey, &description, &fields, (&signer, &old), request, self.clock.now())?;
         self.journal.append(Evidence::Drafted {

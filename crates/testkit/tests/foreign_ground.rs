@@ -8,7 +8,7 @@ use crate::stage::has_softhsm;
 use crate::token::{Desk, shell, told};
 
 /// A desk whose token holds a commercial certificate of an authority that OpenSSL plays, with 30 days left.
-fn office() -> Desk {
+pub(crate) fn office() -> Desk {
     let desk = Desk::new(&["Token"], "");
     let script = r#"
 cat > ca.cnf <<'X'
@@ -46,10 +46,11 @@ openssl pkcs12 -export -inkey old.key -in old.pem -name old -passout 'pass:Heslo
 }
 
 /// What the authority does with a request file.
-const ISSUE: &str = "openssl req -in request.req -verify -noout 2>/dev/null && openssl x509 -req -in request.req -CA ca.pem \
+pub(crate) const ISSUE: &str = "openssl req -in request.req -verify -noout 2>/dev/null && openssl x509 -req -in request.req -CA ca.pem \
                      -CAkey ca.key -set_serial 4712 -days 385 -extfile ca.cnf -extensions person -out new.pem 2>/dev/null";
 
-const FIELDS: [&str; 6] = ["--field", "contract=DEMO-1", "--field", "years=1", "--field", "phone=+420 000 000 000"];
+pub(crate) const FIELDS: [&str; 6] =
+    ["--field", "contract=DEMO-1", "--field", "years=1", "--field", "phone=+420 000 000 000"];
 
 #[test]
 fn a_request_by_signed_mail_comes_home_with_its_certificate() {

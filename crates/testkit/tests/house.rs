@@ -5,6 +5,7 @@
 mod bench;
 mod care;
 mod contract;
+mod enumeration;
 mod faults;
 mod files;
 mod foreign;
