@@ -83,41 +83,40 @@ fn install(yes: bool) -> Outcome {
         let deny = ["install", "--quiet", "--locked", "--debug", "--root", "target/judges/cargo", "cargo-deny@0.20.2"];
         program("cargo", &deny)?;
     }
-    newer_openssl()
+    newer_judges()
 }
 
-/// An OpenSSL of 3.2 or newer, whose mock server can answer a key update with another certificate than the old
-/// one: this machine's own, or that of Debian 13 in a folder of its own, run by its own loader.
-fn newer_openssl() -> Outcome {
-    let tool = crate::root().join(VENV).join("bin/openssl-new");
-    if tool.exists() {
+/// Judges of Debian 13, in a folder of their own and run by their own loader: an OpenSSL whose mock server can answer a
+/// key update with another certificate than the old one, and the EST server of libest.
+fn newer_judges() -> Outcome {
+    let bin = crate::root().join(VENV).join("bin");
+    let tools = [("openssl-new", "openssl"), ("estserver", "estserver")];
+    if tools.iter().all(|(name, _)| bin.join(name).exists()) {
         return Ok(());
     }
-    let help = Command::new("openssl").args(["cmp", "-help"]).output().map_err(|error| error.to_string())?;
-    let is_new = [help.stdout, help.stderr].iter().any(|told| String::from_utf8_lossy(told).contains("-ref_cert"));
-    let script = if is_new {
-        "#!/bin/sh\nexec openssl \"$@\"\n".to_owned()
-    } else {
-        println!("Fetching OpenSSL of Debian 13 into {VENV}");
-        let fetch = r#"set -e; mkdir -p lists/partial cache/archives/partial root debs
+    println!("Fetching OpenSSL and libest of Debian 13 into {VENV}");
+    let fetch = r#"set -e; mkdir -p lists/partial cache/archives/partial root debs
 printf 'Types: deb\nURIs: http://deb.debian.org/debian\nSuites: trixie\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' > trixie.sources
 O="-qq -o Dir::Etc::sourcelist=$PWD/trixie.sources -o Dir::Etc::sourceparts=/nonexistent -o Dir::State::lists=$PWD/lists -o Dir::Cache=$PWD/cache -o Dir::State::status=/dev/null -o APT::Sandbox::User=root"
-apt-get $O update; cd debs; apt-get $O download openssl libssl3t64 libc6 libzstd1 zlib1g; cd ..
+apt-get $O update; cd debs; apt-get $O download openssl libssl3t64 libc6 libzstd1 zlib1g libest3 libest-utils; cd ..
 for deb in debs/*.deb; do dpkg -x "$deb" root; done; rm -rf lists cache debs"#;
-        let folder = crate::root().join(VENV).join("debian13");
-        std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-        let status = Command::new("sh").args(["-c", fetch]).current_dir(&folder).status();
-        if !status.is_ok_and(|status| status.success()) {
-            return Err("OpenSSL of Debian 13 could not be fetched".to_owned());
-        }
-        let folder = folder.join("root/usr");
-        format!(
-            "#!/bin/sh\nL=$(echo {0}/lib/*-linux-gnu)\nexec $L/ld-linux-*.so.* --library-path $L {0}/bin/openssl \"$@\"\n",
-            folder.display()
-        )
-    };
-    std::fs::write(&tool, script).map_err(|error| error.to_string())?;
-    program("chmod", &["755", &tool.display().to_string()])
+    let folder = crate::root().join(VENV).join("debian13");
+    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let status = Command::new("sh").args(["-c", fetch]).current_dir(&folder).status();
+    if !status.is_ok_and(|status| status.success()) {
+        return Err("the judges of Debian 13 could not be fetched".to_owned());
+    }
+    let usr = folder.join("root/usr");
+    for (name, program) in tools {
+        let script = format!(
+            "#!/bin/sh\nL=$(echo {0}/lib/*-linux-gnu)\nexec $L/ld-linux-*.so.* --library-path $L {0}/bin/{program} \"$@\"\n",
+            usr.display()
+        );
+        let tool = bin.join(name);
+        std::fs::write(&tool, script).map_err(|error| error.to_string())?;
+        crate::run("chmod", &["755", &tool.display().to_string()])?;
+    }
+    Ok(())
 }
 
 fn stage(name: &str, work: impl FnOnce() -> Outcome) -> Outcome {
@@ -156,7 +155,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
         return Ok(());
     }
     stage("peers", || {
-        program("cargo", &["test", "--package", "obnova-testkit", "--", "peers::", "foreign::", "files::"])
+        program("cargo", &["test", "--package", "obnova-testkit", "--", "peers::", "foreign::", "files::", "est::"])
     })?;
     stage("slow", || {
         program(

@@ -197,12 +197,12 @@ fn every_call_with_every_outcome() {
     }
     let heads: String =
         ["pulled", "before", "after", "0x05", "0x30", "0x31", "0xB3"].iter().map(|head| format!("{head:>8}")).collect();
-    println!("{:<10}{:<24}{heads}", "", "call");
+    eprintln!("{:<10}{:<24}{heads}", "", "call");
     for ((operation, call), counts) in &table {
         let row: String = counts.iter().map(|count| format!("{count:>8}")).collect();
-        println!("{operation:<10}{call:<24}{row}");
+        eprintln!("{operation:<10}{call:<24}{row}");
     }
-    println!("{played} of {whole} faults were played; OBNOVA_ALL_FAULTS=1 plays all of them");
+    eprintln!("{played} of {whole} faults were played; OBNOVA_ALL_FAULTS=1 plays all of them");
     assert!(played > 20, "the time box is too small to say anything");
 }
 

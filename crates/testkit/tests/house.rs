@@ -6,6 +6,7 @@ mod bench;
 mod care;
 mod contract;
 mod enumeration;
+mod est;
 mod faults;
 mod files;
 mod foreign;
