@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches};
 use obnova_client::{
-    AuthorityRecord, CertificateView, CleanupOptions, ClientError, Flow, GivenFields, Home, Inventory, Invitation,
-    Journey, JourneyView, PinSource, Preflight, Removal, RenewOptions, StoreSetting, SystemClock,
+    AuthorityRecord, BackupSetting, CertificateView, CleanupOptions, ClientError, Flow, GivenFields, Home, Inventory,
+    Invitation, Journey, JourneyView, PinSource, Preflight, Removal, RenewOptions, StoreSetting, SystemClock,
 };
 use obnova_lifecycle::document::Octets;
 use obnova_pki::{Certificate, KeyKind};
@@ -28,6 +28,17 @@ pub(crate) struct Context {
     pub(crate) clock: SystemClock,
     pub(crate) extra: Vec<StoreSetting>,
     pub(crate) yes: bool,
+    /// What flags say of copies of new keys in files.
+    backup: Option<BackupSetting>,
+}
+
+impl Context {
+    fn decided(&self, mut journey: Journey<'_>) -> Result<Flow, ClientError> {
+        if let Some(setting) = &self.backup {
+            journey.decide_backup(setting.clone());
+        }
+        journey.run(&mut self.output.clone())
+    }
 }
 
 /// Reads the arguments and does what they say.
@@ -64,6 +75,10 @@ fn context(common: &Common, texts: Texts, output: Output) -> Result<Context, Cli
         clock: SystemClock { behind: Duration::from_secs(common.demo_days_back * 86_400) },
         extra,
         yes: common.yes,
+        backup: match &common.backup_to {
+            Some(folder) => Some(BackupSetting::To(std::path::absolute(folder)?)),
+            None => common.no_backup.then_some(BackupSetting::Refused(false)),
+        },
     })
 }
 
@@ -170,10 +185,11 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             let invited = invitation(&path)?;
             let inventory = Inventory::open(&context.home, &context.extra)?;
             let key = key_kind(key.as_deref())?;
-            let mut journey =
+            let journey =
                 Journey::enroll(&context.home, &inventory, &store, &invited, key, &context.prompt, &context.clock)?;
-            let flow = journey.run(&mut context.output.clone())?;
-            finish(context, &[journey.id()], &flow)
+            let id = journey.id();
+            let flow = context.decided(journey)?;
+            finish(context, &[id], &flow)
         }
         Command::Renew {
             certificate,
@@ -391,9 +407,10 @@ pub(crate) fn renew_in(
     if !view.removed.is_empty() && !agreed(texts, &texts.get("ask-make-room", &[]), context.yes) {
         return Err(ClientError::new("not-agreed", view.store_name));
     }
-    let mut journey = Journey::begin(&context.home, preflight, prompt, &context.clock)?;
-    let flow = journey.run(&mut context.output.clone())?;
-    finish(context, &[journey.id()], &flow)
+    let journey = Journey::begin(&context.home, preflight, prompt, &context.clock)?;
+    let id = journey.id();
+    let flow = context.decided(journey)?;
+    finish(context, &[id], &flow)
 }
 
 pub(crate) fn resume(context: &Context, path: Option<&Path>, ask_again: bool) -> Result<ExitCode, ClientError> {
@@ -419,7 +436,7 @@ pub(crate) fn resume(context: &Context, path: Option<&Path>, ask_again: bool) ->
                     if ask_again {
                         journey.ask_again()?;
                     }
-                    journey.run(&mut context.output.clone())
+                    context.decided(journey)
                 });
         match walked {
             Ok(flow) if worst == Flow::Done || matches!(flow, Flow::Refused(_)) => worst = flow,

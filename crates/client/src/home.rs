@@ -72,6 +72,8 @@ struct Settings {
     store: Vec<StoreSetting>,
     /// Whether modules and browsers of this computer are looked for; they are, unless this says no.
     discover: Option<bool>,
+    /// Where new keys in files are copied to at once, or `false` for nowhere.
+    backup: Option<BackupSetting>,
     /// Names that the person gave to devices, by their stable names.
     #[serde(default)]
     name: BTreeMap<String, String>,
@@ -81,6 +83,16 @@ struct Settings {
     /// Pages that are not ours, where a certificate is typed in by hand.
     #[serde(default)]
     account: Vec<ForeignAccount>,
+}
+
+/// What becomes of a new key that lives in a file: it can be lost with its disk.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum BackupSetting {
+    /// A folder, best on another medium, where it is copied to.
+    To(PathBuf),
+    /// `false`: no copy is wanted, and the person knows it.
+    Refused(bool),
 }
 
 /// Whom a message for help goes to, and what it must always say.
@@ -258,6 +270,15 @@ impl Home {
     /// `settings-wrong` with the line.
     pub fn help_contact(&self) -> Result<HelpContact, ClientError> {
         Ok(self.settings()?.help)
+    }
+
+    /// What the settings say of copies of new keys in files (`backup = "FOLDER"` or `backup = false`).
+    ///
+    /// # Errors
+    ///
+    /// `settings-wrong` with the line.
+    pub fn backup(&self) -> Result<Option<BackupSetting>, ClientError> {
+        Ok(self.settings()?.backup.filter(|setting| *setting != BackupSetting::Refused(true)))
     }
 
     /// Foreign accounts that must be told of a commercial certificate (`[[account]]`).

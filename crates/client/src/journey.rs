@@ -22,11 +22,12 @@ use obnova_remote::{HttpClient, ObnovaAuthority};
 
 use crate::description::{Field, ForeignAccount};
 use crate::error::store_named;
-use crate::home::{AuthorityRecord, Invitation};
+use crate::home::{AuthorityRecord, BackupSetting, Invitation};
 use crate::inventory::Inventory;
 use crate::journal::{Evidence, ItemPlan, Journal};
 use crate::known::{Came, Known, fold, is_finished, is_removed, plan_of};
 use crate::preflight::{check_middleware, issuers};
+use crate::transfer::back_up;
 use crate::way::{Way, mailed};
 use crate::{ClientError, Home, Preflight};
 
@@ -144,6 +145,8 @@ pub struct Journey<'a> {
     files: Vec<(PathBuf, SharedStore)>,
     clear: Vec<Octets>,
     pub(crate) lose_old_mail: bool,
+    /// What is decided about copies of new keys in files.
+    backup: Option<BackupSetting>,
     /// Issuers that the directory offers, once it was read.
     issuers: Option<Vec<Certificate>>,
     _lock: File,
@@ -289,6 +292,7 @@ impl<'a> Journey<'a> {
             files: Vec::new(),
             clear: plan.clear,
             lose_old_mail: plan.lose_old_mail,
+            backup: home.backup()?,
             issuers: None,
             _lock: lock,
         })
@@ -341,6 +345,7 @@ impl<'a> Journey<'a> {
             files: Vec::new(),
             clear: plan.clear,
             lose_old_mail: plan.lose_old_mail,
+            backup: home.backup()?,
             issuers: None,
             _lock: lock,
         })
@@ -497,6 +502,37 @@ impl<'a> Journey<'a> {
         Ok(())
     }
 
+    /// Decides about copies of new keys in files, over what the settings say.
+    pub fn decide_backup(&mut self, setting: BackupSetting) {
+        self.backup = Some(setting);
+    }
+
+    /// The file that the new key of an item lives in, when it is no device.
+    fn file_of(&self, item: usize) -> Result<Option<PathBuf>, ClientError> {
+        let info = self.place(item).lock().info()?;
+        Ok(info.id.strip_prefix("file:").map(PathBuf::from))
+    }
+
+    /// A key in a file goes with its disk: before one is made, somebody must have decided about its copy.
+    fn demand_backup(&self, item: usize) -> Result<(), ClientError> {
+        if self.known(item).key.is_none()
+            && self.backup.is_none()
+            && let Some(file) = self.file_of(item)?
+        {
+            return Err(ClientError::new("backup-undecided", file.display()));
+        }
+        Ok(())
+    }
+
+    /// Copies the file of a new key to its second place, compared and tried.
+    fn back_up(&self, item: usize) -> Result<(), ClientError> {
+        if let (Some(BackupSetting::To(folder)), Some(file)) = (&self.backup, self.file_of(item)?) {
+            let info = self.place(item).lock().info()?;
+            back_up(&file, folder, &self.pin.pin(&info)?)?;
+        }
+        Ok(())
+    }
+
     /// From `Found` to `Proven`.
     fn obtain(&mut self, item: usize, progress: &mut dyn Progress) -> Result<Reached, ClientError> {
         let kind = self.items[item].kind.clone();
@@ -514,7 +550,11 @@ impl<'a> Journey<'a> {
         let found = Found { predecessor: self.predecessor(item)? };
         progress.station(item, &kind, Station::Found);
         self.fill_fields(item)?;
+        self.demand_backup(item)?;
         let keyed = self.make_key(item, found, progress)?;
+        if !self.known(item).submitted {
+            self.back_up(item)?;
+        }
         progress.station(item, &kind, Station::Keyed);
         let requested = self.make_request(item, keyed)?;
         progress.station(item, &kind, Station::Requested);
@@ -550,6 +590,7 @@ impl<'a> Journey<'a> {
         let read_back = ReadBack::check(confirmed.certificate(), &certificates, &keys)
             .ok_or_else(|| ClientError::new("not-stored", confirmed.certificate().serial()))?;
         if !self.known(item).installed {
+            self.back_up(item)?;
             self.journal.append(Evidence::Installed { item })?;
         }
         let installed = confirmed.installed(read_back);

@@ -28,7 +28,7 @@ pub use description::{AuthorityDescription, Draft, Field, FieldView, ForeignAcco
 pub use doctor::{Finding, Health, examine};
 pub use error::ClientError;
 pub use help::{HelpWords, help_bundle, help_message, mend};
-pub use home::{AuthorityRecord, HelpContact, Home, Invitation, StoreSetting, SystemClock};
+pub use home::{AuthorityRecord, BackupSetting, HelpContact, Home, Invitation, StoreSetting, SystemClock};
 pub use inventory::{CertificateView, Inventory, StoreView, expiry_days};
 pub use journal::{Evidence, ItemPlan, Journal, JournalError};
 pub use journey::{Flow, Journey, PinSource, Progress};

@@ -155,10 +155,13 @@ impl World {
                 if !command.status()?.success() {
                     return Err(failed("softhsm2-util --init-token failed"));
                 }
-                format!("discover = false\n\n[[store]]\nmodule = {:?}\n", module.display().to_string())
+                format!("discover = false\nbackup = false\n\n[[store]]\nmodule = {:?}\n", module.display().to_string())
             }
             Store::File => {
-                format!("discover = false\n\n[[store]]\nfile = {:?}\n", world.path("demo.p12").display().to_string())
+                format!(
+                    "discover = false\nbackup = false\n\n[[store]]\nfile = {:?}\n",
+                    world.path("demo.p12").display().to_string()
+                )
             }
         };
         std::fs::write(world.path("home").join("obnova.toml"), settings)?;

@@ -63,6 +63,7 @@ fn our_client_speaks_to_a_foreign_authority_and_refuses_a_certificate_for_anothe
             .args(arguments)
             .args(["--plain", "--pin-file"])
             .arg(folder.join("pin"))
+            .arg("--no-backup")
             .arg("--file")
             .arg(folder.join("old.p12"))
             .output()

@@ -331,3 +331,27 @@ fn a_module_that_hangs_costs_its_own_line_only() {
         assert_eq!(listed["certificates"].as_array().unwrap().len(), 1, "the file is listed all the same");
     }
 }
+
+#[test]
+fn a_key_in_a_file_is_copied_at_once_or_refused_knowingly() {
+    let (world, _folder) = world(Store::File, Engine::Sqlite);
+    let settings = world.path("home").join("obnova.toml");
+    let text = std::fs::read_to_string(&settings).unwrap().replace("backup = false\n", "");
+    std::fs::write(&settings, text).unwrap();
+    let undecided = world.obnova(&["renew", "--all"]).unwrap();
+    assert!(told(&undecided).contains("[backup-undecided]"), "{}", told(&undecided));
+    assert!(!world.path("demo.p12.waiting").exists(), "no key was made");
+    // A folder where somebody else's file of this name lies is not written to.
+    let copies = world.path("copies").display().to_string();
+    std::fs::create_dir(&copies).unwrap();
+    std::fs::write(world.path("copies/demo.p12.waiting"), "not ours").unwrap();
+    let taken = world.obnova(&["resume", "--backup-to", &copies]).unwrap();
+    assert!(told(&taken).contains("[file-exists]"), "{}", told(&taken));
+    std::fs::remove_file(world.path("copies/demo.p12.waiting")).unwrap();
+    let output = world.obnova(&["resume", "--backup-to", &copies]).unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    // The copy is the whole file, and works as one.
+    assert_eq!(std::fs::read(world.path("demo.p12")).unwrap(), std::fs::read(world.path("copies/demo.p12")).unwrap());
+    let backup = world.ask(&["backup", "--to", &world.path("usb").display().to_string()]).unwrap();
+    assert!(backup[0]["tested"].as_u64().unwrap() >= 4, "{backup}");
+}

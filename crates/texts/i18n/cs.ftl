@@ -376,3 +376,4 @@ bundle-written = Podklady pro podporu jsou v { $file }. Není v nich PIN, heslo 
 message-written = Zpráva pro podporu je v { $file }. Nic nebylo odesláno: otevřete ji ve svém poštovním programu.
 help-subject = Pomoc s certifikátem
 help-greeting = Dobrý den, potřebuji pomoc s obnovou certifikátu. Co program zjistil, je níže a v příloze.
+error-backup-undecided = Nový klíč by byl jen v souboru a zmizel by s diskem. Uveďte, kam patří jeho kopie (--backup-to SLOŽKA, nejlépe na jiné médium), nebo že žádnou nechcete (--no-backup); v obnova.toml to trvale určí backup = "SLOŽKA" nebo backup = false. Žádný klíč nevznikl.

@@ -372,3 +372,4 @@ bundle-written = The bundle for the help desk is in { $file }. It holds no PIN, 
 message-written = The message for the help desk is in { $file }. Nothing was sent: open it in your mail program.
 help-subject = Help with a certificate
 help-greeting = Good day, I need help with the renewal of a certificate. What the program found is below and in the attachment.
+error-backup-undecided = The new key would live in a file only, and go with its disk. Say where its copy goes (--backup-to FOLDER, best on another medium), or that you want none (--no-backup); obnova.toml remembers it as backup = "FOLDER" or backup = false. No key was made.

@@ -203,3 +203,5 @@ help-obnova-doctor-bundle = Zapsat do souboru, na co by se podpora ptala, bez ta
 help-obnova-doctor-message = Napsat zprávu pro podporu s vyplněnou organizací a značkou.
 help-obnova-generate = Zapsat doplňování a manuálové stránky do složky.
 help-obnova-generate-to = Složka.
+help-obnova-no_backup = Nové klíče v souborech se nekopírují; víte, že zmizí s diskem.
+help-obnova-backup_to = Složka, kam se nové klíče v souborech hned zkopírují, nejlépe na jiném médiu.

@@ -203,3 +203,5 @@ help-obnova-doctor-bundle = Write what a help desk would ask for into a file, wi
 help-obnova-doctor-message = Write a message for the help desk, with organisation and reference filled in.
 help-obnova-generate = Write completions and manual pages into a folder.
 help-obnova-generate-to = Folder.
+help-obnova-no_backup = New keys in files are not copied; you know that they go with their disk.
+help-obnova-backup_to = Folder that new keys in files are copied to at once, best on another medium.
