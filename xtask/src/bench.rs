@@ -21,9 +21,14 @@ const SPY: [&str; 2] = ["/usr/lib/x86_64-linux-gnu/pkcs11-spy.so", "/usr/lib/pkc
 
 /// Measures; first once more with everything optimised, because ratios of debug builds say nothing.
 pub(crate) fn run(arguments: &[&str]) -> Outcome {
-    if arguments != ["--measured"] {
+    if arguments.first() != Some(&"--measured") {
         crate::run("cargo", &["build", "--quiet", "--release", "--workspace", "--bins"])?;
-        return crate::run("target/release/xtask", &["bench", "--measured"]);
+        let again = [&["bench", "--measured"], arguments].concat();
+        return crate::run("target/release/xtask", &again);
+    }
+    if arguments.contains(&"--device") {
+        device()?;
+        return listing();
     }
     println!(
         "Server CPU for one certificate over CMP (keep-alive, durable, audited, letters written), as a share of the cryptography"
@@ -32,6 +37,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     issuing("p256", KeyKind::P256, 2_000, 70)?;
     issuing("rsa4096", KeyKind::Rsa(4096), 600, 90)?;
     renewal()?;
+    device()?;
     listing()
 }
 
@@ -195,12 +201,7 @@ fn renewal() -> Outcome {
     let log = told(&log);
     let requests: Vec<&str> = log[before..].lines().filter(|line| line.contains(" request ")).collect();
     let calls = told(&calls);
-    let calls: Vec<&str> = calls
-        .lines()
-        .filter_map(|line| line.split_once(": C_"))
-        .filter(|(number, _)| number.bytes().all(|digit| digit.is_ascii_digit()))
-        .map(|(_, call)| call)
-        .collect();
+    let calls = names_of(&calls);
     let logins = calls.iter().filter(|call| call.starts_with("Login")).count();
     println!("A renewal of two certificates on SoftHSM, from pre-flight to retirement:");
     println!("  PIN entries    {logins:>4}  (aim 1)");
@@ -218,6 +219,57 @@ fn renewal() -> Outcome {
     println!("                       {}", most.join(", "));
     for line in requests {
         println!("    {}", line.split_once(" request ").map_or(line, |(_, what)| what));
+    }
+    Ok(())
+}
+
+/// Names of the calls in a record of pkcs11-spy.
+fn names_of(record: &str) -> Vec<&str> {
+    record
+        .lines()
+        .filter_map(|line| line.split_once(": C_"))
+        .filter(|(number, _)| number.bytes().all(|digit| digit.is_ascii_digit()))
+        .map(|(_, call)| call)
+        .collect()
+}
+
+/// Calls to the device for the same work, by us and by others, counted by pkcs11-spy.
+fn device() -> Outcome {
+    let (Some(module), Some(spy)) = (softhsm_module(), SPY.iter().find(|path| Path::new(path).exists())) else {
+        println!("Calls to a device: not measured, softhsm2 or opensc is not installed");
+        return Ok(());
+    };
+    let (world, _folder) = world(Store::SoftHsm, "p256", "warn")?;
+    let failed = |error: std::io::Error| error.to_string();
+    let settings = world.path("home").join("obnova.toml");
+    let plain = std::fs::read_to_string(&settings).map_err(failed)?;
+    std::fs::write(&settings, plain.replace(&module.display().to_string(), spy)).map_err(failed)?;
+    let count = |command: &mut Command| -> Result<Option<usize>, String> {
+        let record = world.path("device-calls");
+        let _ = std::fs::remove_file(&record);
+        command.envs(world.environment()).env("PKCS11SPY", &module).env("PKCS11SPY_OUTPUT", &record);
+        match command.stdin(Stdio::null()).output() {
+            Ok(output) if output.status.success() => {}
+            Ok(output) => return Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+            Err(_) => return Ok(None),
+        }
+        Ok(Some(names_of(&std::fs::read_to_string(&record).unwrap_or_default()).len()))
+    };
+    let shown = |count: Option<usize>| count.map_or_else(|| "not installed".to_owned(), |count| format!("{count:>4}"));
+    println!("Calls to a device with two certificates (aim: the fewest):");
+    let ours = count(&mut world.client_command(&["list"]))?;
+    let tool = count(Command::new("pkcs11-tool").args(["--module", spy, "-O", "--type", "cert"]))?;
+    let gnutls = count(Command::new("p11tool").args(["--batch", "--provider", spy, "--list-all-certs"]))?;
+    println!("  inventory  obnova list {}, pkcs11-tool -O {}, p11tool {}", shown(ours), shown(tool), shown(gnutls));
+    let renewal = count(&mut world.client_command(&["renew", "--all"]))?;
+    let survey = count(&mut world.client_command(&["clean", "--dry-run"]))?;
+    let clean = count(&mut world.client_command(&["clean", "--yes", "--lose-old-mail"]))?;
+    println!("  renewal    {}", shown(renewal));
+    println!("  clean-up   {} to decide, {} to decide and remove two pairs", shown(survey), shown(clean));
+    println!("  (no card: APDUs are not counted here)");
+    let program = world.client_command(&[]).get_program().to_owned();
+    if let Ok(size) = std::fs::metadata(&program) {
+        println!("The program: {:.1} MB (aim 15)", size.len() as f64 / 1e6);
     }
     Ok(())
 }
@@ -258,7 +310,7 @@ fn listing() -> Outcome {
     println!("  time    {:.2}  (aim 1.5)   {a:.1} ms, {b:.1} ms", a / b);
     match (peak(ours())?, peak(theirs())?) {
         (Some(a), Some(b)) => {
-            println!("  memory  {:.2}  (aim 1.5)   {:.1} MB, {:.1} MB", a / b, a / 1024.0, b / 1024.0);
+            println!("  memory  {:.2}  (aim 1.5)   {:.1} MB (aim 20), {:.1} MB", a / b, a / 1024.0, b / 1024.0);
         }
         _ => println!("  memory  not measured, the Debian package time is not installed"),
     }
