@@ -301,7 +301,7 @@ impl KeyStore for TokenStore {
         ];
         let mechanism = match kind {
             KeyKind::Rsa(bits) => {
-                public.push(Attribute::ModulusBits((bits as u64).into()));
+                public.push(Attribute::ModulusBits(cryptoki_sys::CK_ULONG::from(bits).into()));
                 public.push(Attribute::PublicExponent(vec![1, 0, 1]));
                 Mechanism::RsaPkcsKeyPairGen
             }
