@@ -8,6 +8,7 @@ mod demo;
 mod dist;
 mod picture;
 mod stages;
+mod systems;
 mod tidy;
 
 use std::path::PathBuf;
@@ -32,7 +33,8 @@ fn main() -> ExitCode {
         Some("picture") => picture::run(),
         Some("bench") => bench::run(&rest),
         Some("dist") => dist::run(&rest),
-        _ => Err("usage: cargo xtask demo | test [--yes] [--quick] | check | tidy | bench | picture | dist [--target TRIPLE]".to_owned()),
+        Some("systems") => systems::run(),
+        _ => Err("usage: cargo xtask demo | test [--yes] [--quick] | check | tidy | bench | picture | dist [--target TRIPLE] | systems".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

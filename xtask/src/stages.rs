@@ -4,10 +4,10 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::{Outcome, check, run as program};
+use crate::{Outcome, check, run as program, systems};
 
 /// Debian packages that the tests use, with the program or file that shows that each is there.
-const PACKAGES: [(&str, &str); 12] = [
+const PACKAGES: [(&str, &str); 15] = [
     ("softhsm2", "/usr/bin/softhsm2-util"),
     ("opensc", "/usr/bin/pkcs11-tool"),
     ("postgresql", "/usr/lib/postgresql"),
@@ -15,6 +15,9 @@ const PACKAGES: [(&str, &str); 12] = [
     ("curl", "/usr/bin/curl"),
     ("strace", "/usr/bin/strace"),
     ("systemd", "/usr/bin/systemd-analyze"),
+    ("gcc-mingw-w64-x86-64", "/usr/bin/x86_64-w64-mingw32-gcc"),
+    ("nasm", "/usr/bin/nasm"),
+    ("wine", "/usr/bin/wine"),
     ("chromium", "/usr/bin/chromium"),
     ("libnss3-tools", "/usr/bin/certutil"),
     ("gnutls-bin", "/usr/bin/certtool"),
@@ -171,7 +174,8 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
                 "--test-threads",
                 "2",
             ],
-        )
+        )?;
+        systems::run()
     })?;
     if arguments.contains(&"--all") {
         // Every call of every operation with every outcome, about half an hour.
