@@ -76,6 +76,8 @@ pub(crate) enum Command {
         #[arg(long)]
         to_file: Option<PathBuf>,
         #[arg(long)]
+        onto: Option<String>,
+        #[arg(long)]
         lose_old_mail: bool,
         #[arg(long, requires = "anchor", conflicts_with = "est")]
         cmp: Option<String>,

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use obnova_client::{Cleanup, CleanupOptions, ClientError, Clock, DeviceView, Inventory, RoomView, TriesView, restore};
+use obnova_client::{
+    Cleanup, CleanupOptions, ClientError, Clock, DeviceView, Inventory, RoomView, TriesView, may_go, restore,
+};
 use obnova_texts::Texts;
 use serde_json::json;
 
@@ -202,6 +204,23 @@ pub(crate) fn clean(context: &Context, options: &CleanupOptions, dry_run: bool) 
     }
     context.output.data("", &json!({ "items": items, "removed": removed, "measured": measured }));
     Ok(ExitCode::SUCCESS)
+}
+
+/// After an error near a write: the devices are counted again, and what may safely go is named.
+pub(crate) fn after_a_full_device(context: &Context) {
+    let texts = context.output.texts;
+    let Ok(inventory) = Inventory::open(&context.home, &context.extra) else { return };
+    for (name, census, items) in may_go(&context.home, &inventory, &context.clock).unwrap_or_default() {
+        let (count, octets) = (census.certificates.to_string(), census.certificate_octets.to_string());
+        let counted = texts.get("room-counted", &[("certificates", &count), ("octets", &octets)]);
+        context.output.line(&format!("  {name}: {counted}"));
+        for item in items {
+            if let Some(view) = &item.certificate {
+                let kind = texts.get(&format!("kind-{}", view.kind), &[]);
+                context.output.line(&format!("    {kind} 0x{}: {}", view.hexadecimal, texts.get(item.why, &[])));
+            }
+        }
+    }
 }
 
 /// Puts the public part of a removed certificate back.

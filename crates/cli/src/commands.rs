@@ -54,14 +54,20 @@ pub(crate) fn run() -> ExitCode {
     };
     let common = arguments.common;
     let output = Output { texts, json: common.json };
-    let done = context(&common, texts, output).and_then(|context| perform(&context, arguments.command));
-    match done {
-        Ok(code) => code,
+    let context = match context(&common, texts, output) {
+        Ok(context) => context,
         Err(error) => {
             output.error(&error);
-            ExitCode::FAILURE
+            return ExitCode::FAILURE;
         }
-    }
+    };
+    perform(&context, arguments.command).unwrap_or_else(|error| {
+        output.error(&error);
+        if ["store-full", "write-failed", "not-stored"].contains(&error.code.as_str()) {
+            care::after_a_full_device(&context);
+        }
+        ExitCode::FAILURE
+    })
 }
 
 fn context(common: &Common, texts: Texts, output: Output) -> Result<Context, ClientError> {
@@ -198,6 +204,7 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             key,
             early,
             to_file,
+            onto,
             lose_old_mail,
             cmp,
             est,
@@ -215,7 +222,7 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             // A journal outlives the folder that the command was typed in.
             let file = to_file.map(std::path::absolute).transpose()?;
             let options =
-                RenewOptions { only: certificate, key: key_kind(key.as_deref())?, early, file, lose_old_mail };
+                RenewOptions { only: certificate, key: key_kind(key.as_deref())?, early, file, lose_old_mail, onto };
             renew(context, &options, dry_run)
         }
         Command::Status => {

@@ -337,6 +337,7 @@ fn begin(
         identity: None,
         clear: Vec::new(),
         lose_old_mail: false,
+        onto: None,
     })?;
     let before = keys.iter().filter(|known| known.as_slice() != key).map(|known| octets(known)).collect();
     journal.append(Evidence::KeyIntent { item: 0, before })?;

@@ -272,6 +272,50 @@ impl Cleanup {
     }
 }
 
+/// What may go from the devices, as far as it is seen without a PIN: the answer to an error near a write. Counted anew.
+///
+/// # Errors
+///
+/// The journal's own.
+pub fn may_go(
+    home: &Home,
+    inventory: &Inventory,
+    clock: &dyn Clock,
+) -> Result<Vec<(String, Census, Vec<CleanupItem>)>, ClientError> {
+    let at_hand: Vec<Certificate> = inventory.certificates().into_iter().map(|(_, found)| found).collect();
+    let mut devices = Vec::new();
+    for open in inventory.stores.iter().filter(|open| matches!(open.info.kind, StoreKind::Token { .. })) {
+        let (census, certificates) = {
+            let mut store = open.store.lock();
+            match (store.census(), store.certificates()) {
+                (Ok(census), Ok(certificates)) => (census, certificates),
+                // A device that is away has nothing to say.
+                _ => continue,
+            }
+        };
+        let mut items = Vec::new();
+        for certificate in certificates.iter().filter(|certificate| certificate.kind() != Kind::Authority) {
+            let standing = standing_of(home, certificate, &at_hand, (false, false))?;
+            let decided = permit(certificate, &standing, clock.now());
+            items.push(CleanupItem {
+                store: open.info.id.clone(),
+                certificate: Some(CertificateView::of(certificate, &open.info.id, clock.now())),
+                key_sha256: Primitives.fingerprint(certificate.public_key()),
+                key: kind_of(certificate.public_key()),
+                may_go: decided.is_ok(),
+                why: match &decided {
+                    Ok(_) if standing.successor_proven => "goes-superseded",
+                    Ok(_) => "goes-expired",
+                    Err(stays) => stays.code(),
+                },
+                journey: None,
+            });
+        }
+        devices.push((open.info.name.clone(), census, items));
+    }
+    Ok(devices)
+}
+
 fn is_wanted(info: &StoreInfo, options: &CleanupOptions) -> bool {
     match &options.store {
         Some(wanted) => info.id.contains(wanted) || info.name == *wanted,

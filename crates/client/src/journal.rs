@@ -59,6 +59,9 @@ pub enum Evidence {
         /// Whether the person agreed in words to lose what only a removed key decrypts.
         #[serde(default)]
         lose_old_mail: bool,
+        /// The other store where new keys are made, when it is not the one that the old ones live in.
+        #[serde(default)]
+        onto: Option<String>,
     },
     /// A certificate was removed to make room; its public part is in the archive.
     Removed {

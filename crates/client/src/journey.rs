@@ -126,6 +126,22 @@ impl Invited {
     }
 }
 
+/// A second store, where the new keys are made.
+struct Onto {
+    store: SharedStore,
+    unlocked: bool,
+    _lock: File,
+}
+
+impl Onto {
+    /// The store of a plan that names one, locked against other programs of ours.
+    fn of(home: &Home, id: Option<&str>, store: Option<SharedStore>) -> Result<Option<Self>, ClientError> {
+        let Some(id) = id else { return Ok(None) };
+        let store = store.ok_or_else(|| ClientError::new("store-gone", id))?;
+        Ok(Some(Self { store, unlocked: false, _lock: home.lock(id)? }))
+    }
+}
+
 /// A journey that is under way.
 pub struct Journey<'a> {
     pub(crate) home: &'a Home,
@@ -141,6 +157,8 @@ pub struct Journey<'a> {
     pub(crate) authority: AuthorityRecord,
     pub(crate) http: HttpClient,
     invitation: Option<Invited>,
+    /// The other store where new keys of this plan are made.
+    onto: Option<Onto>,
     /// PKCS#12 files where new keys of this plan live, opened when they are needed.
     files: Vec<(PathBuf, SharedStore)>,
     clear: Vec<Octets>,
@@ -169,7 +187,8 @@ impl<'a> Journey<'a> {
         clock: &'a dyn Clock,
     ) -> Result<Self, ClientError> {
         let planned = preflight.planned.ok_or_else(|| ClientError::new("no-plan", preflight.view.store.clone()))?;
-        let mut journey = Self::start(home, planned, preflight.store, preflight.authority, None, true, pin, clock)?;
+        let mut journey =
+            Self::start(home, planned, (preflight.store, preflight.onto), preflight.authority, None, true, pin, clock)?;
         journey.issuers = preflight.issuers;
         Ok(journey)
     }
@@ -224,6 +243,7 @@ impl<'a> Journey<'a> {
             identity: None,
             clear: Vec::new(),
             lose_old_mail: false,
+            onto: None,
         };
         // The record without anchors only says where to go on; anchors come with the certificate.
         let known = home.authorities()?.into_iter().find(|known| known.name == record.name);
@@ -235,14 +255,14 @@ impl<'a> Journey<'a> {
             }
         };
         let invited = Some(Invited::new(invitation));
-        Self::start(home, planned, open.store.clone(), record, invited, false, pin, clock)
+        Self::start(home, planned, (open.store.clone(), None), record, invited, false, pin, clock)
     }
 
     #[allow(clippy::too_many_arguments, reason = "private; both ways of beginning meet here")]
     fn start(
         home: &'a Home,
         planned: Evidence,
-        store: SharedStore,
+        (store, onto): (SharedStore, Option<SharedStore>),
         authority: AuthorityRecord,
         invitation: Option<Invited>,
         unlocked: bool,
@@ -251,6 +271,7 @@ impl<'a> Journey<'a> {
     ) -> Result<Self, ClientError> {
         let plan = plan_of(std::slice::from_ref(&planned)).ok_or_else(|| ClientError::new("no-plan", ""))?;
         let lock = home.lock(&plan.store)?;
+        let onto = Onto::of(home, plan.onto.as_deref(), onto)?;
         for path in home.journals()? {
             let evidence = Journal::read(&path)?;
             let Some(other) = plan_of(&evidence) else { continue };
@@ -289,6 +310,7 @@ impl<'a> Journey<'a> {
             authority,
             http,
             invitation,
+            onto,
             files: Vec::new(),
             clear: plan.clear,
             lose_old_mail: plan.lose_old_mail,
@@ -317,6 +339,8 @@ impl<'a> Journey<'a> {
         let stores: Vec<(String, SharedStore)> =
             inventory.stores.iter().map(|open| (open.info.id.clone(), open.store.clone())).collect();
         let store = store_named(&stores, &plan.store)?;
+        let onto = plan.onto.as_deref().map(|id| store_named(&stores, id)).transpose()?;
+        let onto = Onto::of(home, plan.onto.as_deref(), onto)?;
         let authority = home
             .authorities()?
             .into_iter()
@@ -342,6 +366,7 @@ impl<'a> Journey<'a> {
             authority,
             http,
             invitation,
+            onto,
             files: Vec::new(),
             clear: plan.clear,
             lose_old_mail: plan.lose_old_mail,
@@ -364,7 +389,11 @@ impl<'a> Journey<'a> {
     pub(crate) fn place(&self, item: usize) -> SharedStore {
         let file = self.items[item].file.as_ref();
         let opened = file.and_then(|file| self.files.iter().find(|(path, _)| path == file));
-        opened.map_or_else(|| self.store.clone(), |(_, store)| store.clone())
+        match (opened, &self.onto) {
+            (Some((_, store)), _) => store.clone(),
+            (None, Some(onto)) => onto.store.clone(),
+            (None, None) => self.store.clone(),
+        }
     }
 
     /// Opens the file of an item, and makes the settings know it, so that lists show what comes into it.
@@ -389,6 +418,13 @@ impl<'a> Journey<'a> {
             let pin = self.pin.pin(&info)?;
             self.store.lock().unlock(&pin, self.pin.may_spend_last_try())?;
             self.unlocked = true;
+        }
+        if let Some(onto) = &mut self.onto
+            && !onto.unlocked
+        {
+            let info = onto.store.lock().info()?;
+            onto.store.lock().unlock(&self.pin.pin(&info)?, self.pin.may_spend_last_try())?;
+            onto.unlocked = true;
         }
         Ok(())
     }

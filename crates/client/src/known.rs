@@ -188,12 +188,13 @@ pub(crate) struct Plan {
     pub(crate) invitation: Option<String>,
     pub(crate) clear: Vec<Octets>,
     pub(crate) lose_old_mail: bool,
+    pub(crate) onto: Option<String>,
 }
 
 /// The plan, when the first record is one.
 pub(crate) fn plan_of(evidence: &[Evidence]) -> Option<Plan> {
     match evidence.first()? {
-        Evidence::Planned { store, authority, invitation, items, roomy, identity, clear, lose_old_mail } => {
+        Evidence::Planned { store, authority, invitation, items, roomy, identity, clear, lose_old_mail, onto } => {
             Some(Plan {
                 store: store.clone(),
                 authority: authority.clone(),
@@ -203,6 +204,7 @@ pub(crate) fn plan_of(evidence: &[Evidence]) -> Option<Plan> {
                 invitation: invitation.clone(),
                 clear: clear.clone(),
                 lose_old_mail: *lose_old_mail,
+                onto: onto.clone(),
             })
         }
         _ => None,
@@ -254,7 +256,7 @@ impl JourneyView {
                             .and_then(|came| Certificate::from_der(&came.certificate).ok())
                             .map(|certificate| {
                                 let file = item.file.as_ref().map(|path| format!("file:{}", path.display()));
-                                let store = file.unwrap_or_else(|| plan.store.clone());
+                                let store = file.or_else(|| plan.onto.clone()).unwrap_or_else(|| plan.store.clone());
                                 crate::CertificateView::of(&certificate, &store, clock.now())
                             }),
                         receipt: known.request.as_ref().map(|(_, id)| hex::encode(id)),

@@ -23,7 +23,7 @@ mod way;
 pub use account::{LoginOutcome, login};
 pub use adopt::{AccountView, Adopted, mailed_authority};
 pub use care::{DeviceView, PinView, RoomView, TriesView};
-pub use cleanup::{Cleaned, Cleanup, CleanupItem, CleanupOptions, Measured, Removal, restore};
+pub use cleanup::{Cleaned, Cleanup, CleanupItem, CleanupOptions, Measured, Removal, may_go, restore};
 pub use description::{AuthorityDescription, Draft, Field, FieldView, ForeignAccount, GivenFields};
 pub use doctor::{Finding, Health, examine};
 pub use error::ClientError;

@@ -41,6 +41,8 @@ pub struct RenewOptions {
     pub file: Option<PathBuf>,
     /// The person agreed in words to lose what only a removed key decrypts.
     pub lose_old_mail: bool,
+    /// Another store for the new keys: its name, or a part of its stable name.
+    pub onto: Option<String>,
 }
 
 /// One certificate of the plan.
@@ -81,6 +83,7 @@ pub struct Preflight {
     pub view: PlanView,
     pub(crate) planned: Option<Evidence>,
     pub(crate) store: SharedStore,
+    pub(crate) onto: Option<SharedStore>,
     pub(crate) authority: AuthorityRecord,
     pub(crate) issuers: Option<Vec<Certificate>>,
 }
@@ -264,7 +267,9 @@ impl Preflight {
             if mine.is_empty() {
                 continue;
             }
-            let found = Self::of_store(home, open, &mine, &records, options, pin, clock)?;
+            let target = options.onto.as_deref().map(|wanted| inventory.meant(Some(wanted))).transpose()?;
+            let target = target.filter(|target| target.info.id != open.info.id);
+            let found = Self::of_store(home, (open, target), &mine, &records, options, pin, clock)?;
             // Where nothing is due, another store may have something.
             if !found.view.items.is_empty() || !found.view.must_act.is_empty() {
                 return Ok(found);
@@ -276,7 +281,7 @@ impl Preflight {
 
     fn of_store(
         home: &Home,
-        open: &OpenStore,
+        (open, target): (&OpenStore, Option<&OpenStore>),
         mine: &[Certificate],
         records: &[AuthorityRecord],
         options: &RenewOptions,
@@ -284,6 +289,8 @@ impl Preflight {
         clock: &dyn Clock,
     ) -> Result<Self, ClientError> {
         let (info, store) = (&open.info, &open.store);
+        // Where the new keys are made: what they need is asked of that store.
+        let place = target.unwrap_or(open);
         // The path may need issuers that only the directory has, so each authority is asked in turn.
         let mut chosen = None;
         for record in records {
@@ -302,6 +309,7 @@ impl Preflight {
         let (record, http, directory) =
             chosen.ok_or_else(|| ClientError::new("authority-unknown", mine[0].issuer().common_name()))?;
         check_middleware(info, directory.as_ref())?;
+        check_middleware(&place.info, directory.as_ref())?;
         if info.kind != StoreKind::File {
             store.lock().unlock(&pin.pin(info)?, pin.may_spend_last_try())?;
         }
@@ -343,7 +351,7 @@ impl Preflight {
                 refused.push((certificate.kind(), reason));
                 continue;
             }
-            let key = key_for(info, options.key, clock)?;
+            let key = key_for(&place.info, options.key, clock)?;
             plans.push(ItemPlan {
                 kind: kind_name(certificate.kind()).to_owned(),
                 predecessor: Some(Octets(certificate.der().to_vec())),
@@ -374,7 +382,7 @@ impl Preflight {
         };
         let situation = Situation {
             // A device that does not say is believed until it refuses; then the certificate waits in the journal.
-            room: match (open.room, info.free) {
+            room: match (place.room, place.info.free) {
                 (Some(0), _) => Room::None,
                 (Some(1), _) => Room::OnePair,
                 (Some(_), _) => Room::TwoPairs,
@@ -385,7 +393,7 @@ impl Preflight {
             qualified: asked_for(qualified),
             commercial: asked_for(commercial),
             login,
-            device_certified: is_certified(info, qualified, clock),
+            device_certified: is_certified(&place.info, qualified, clock),
             answer,
         };
         let Plan { steps, must_act } = plan::plan(&situation);
@@ -452,8 +460,10 @@ impl Preflight {
             identity: identity.map(|identity| (identity.audience, identity.login)),
             clear,
             lose_old_mail: options.lose_old_mail,
+            onto: target.map(|target| target.info.id.clone()),
         });
         let issuers = directory.as_ref().map(|directory| issuers(Some(directory)));
-        Ok(Self { view, planned, store: store.clone(), authority: record.clone(), issuers })
+        let onto = target.map(|target| target.store.clone());
+        Ok(Self { view, planned, store: store.clone(), onto, authority: record.clone(), issuers })
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use obnova_crypto::{Pfx, PfxError, PfxKey, PfxMac, Primitives, Secret, SoftwareKey, Zeroizing};
 use obnova_keystore::{StoreSigner, durable};
 use obnova_lifecycle::port::{Clock, KeyStoreError, Pin, StoreInfo, StoreKind};
+use obnova_lifecycle::retirement::{OrphanStanding, permit_orphan};
 use obnova_lifecycle::station::{ProofOfUse, challenge_message};
 use obnova_pki::{Certificate, KeyKind, Signer};
 use serde::Serialize;
@@ -216,16 +217,24 @@ fn bring(
     target.store.lock().unlock(&pin.pin(&target.info)?, pin.may_spend_last_try())?;
     let mut imported = Vec::new();
     for (key, certificate) in &checked.0 {
-        let was_there = {
-            let mut store = target.store.lock();
-            store.keys()?.iter().any(|known| known == certificate.public_key())
-                && store.certificates()?.contains(certificate)
-        };
+        let mut store = target.store.lock();
+        let had_key = store.keys()?.iter().any(|known| known == certificate.public_key());
+        let was_there = had_key && store.certificates()?.contains(certificate);
         if !was_there {
             let label = certificate.subject().common_name();
-            target.store.lock().import(key, &label)?;
-            target.store.lock().install(certificate)?;
+            store.import(key, &label)?;
+            if let Err(error) = store.install(certificate) {
+                // A copy without its certificate is of no use: what this very run brought is taken back, no more.
+                let standing = OrphanStanding { request_open: false, request_closed: true, loss_typed: false };
+                if let Ok(permit) = permit_orphan(certificate.public_key(), &standing, clock.now())
+                    && !had_key
+                {
+                    store.remove(&permit)?;
+                }
+                return Err(error.into());
+            }
         }
+        drop(store);
         let challenge: [u8; 32] = Primitives.octets();
         let signer = StoreSigner::new(target.store.clone(), certificate.public_key())?;
         let signature = signer.sign(&challenge_message(&challenge))?;

@@ -413,13 +413,13 @@ impl KeyStore for TokenStore {
             error => map_write(error),
         };
         let private = self.session()?.create_object(&objects.private).map_err(refused)?;
-        // A device that derives the public half itself refuses to be told it.
-        if let Err(error) = self.session()?.create_object(&objects.public)
-            && matches!(map_write(error), KeyStoreError::Full)
+        // A device that derives the public half itself refuses to be told it; one that is full takes the private half
+        // back, which is what this call made and nothing else.
+        if let Err(error) = self.session()?.create_object(&objects.public).map_err(map_write)
+            && matches!(error, KeyStoreError::Full | KeyStoreError::WriteFailed { .. })
         {
-            // Only what this call made is taken back.
             self.session()?.destroy_object(private).map_err(map)?;
-            return Err(KeyStoreError::Full);
+            return Err(error);
         }
         if self.keys()?.contains(&public_key) { Ok(public_key) } else { Err(KeyStoreError::NotStored) }
     }

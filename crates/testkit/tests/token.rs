@@ -152,7 +152,17 @@ fn a_key_that_does_not_match_and_one_that_is_too_much_leave_nothing() {
     desk.refused(&["import", &noise, "--store", "Token", "--file-password-file", &password], "pfx-wrong");
     desk.bench.rules("capacity = 600");
     let file = desk.file("person.p12");
-    desk.refused(&["import", &file, "--store", "Token", "--file-password-file", &password], "store-full");
+    let import = ["import", &file, "--store", "Token", "--file-password-file", &password];
+    desk.refused(&import, "store-full");
+    // A general error near a write is answered by counting again, and by naming what may go.
+    for capacity in [600, 1_000] {
+        // Full at the key, and full at its certificate.
+        desk.bench.rules(&format!("capacity = {capacity}\nfull_rv = 0x31"));
+        desk.refused(&import, "store-full");
+    }
+    desk.bench.rules("capacity = 600\nfull_rv = 0x05");
+    let output = desk.run(&import);
+    assert!(told(&output).contains("[write-failed]") && told(&output).contains("counted: 0"), "{}", told(&output));
     desk.bench.rules("");
     let survey = desk.ask(&["clean", "--dry-run"]);
     assert_eq!(survey["items"].as_array().unwrap().len(), 0, "{survey}");
@@ -354,4 +364,36 @@ fn a_key_in_a_file_is_copied_at_once_or_refused_knowingly() {
     assert_eq!(std::fs::read(world.path("demo.p12")).unwrap(), std::fs::read(world.path("copies/demo.p12")).unwrap());
     let backup = world.ask(&["backup", "--to", &world.path("usb").display().to_string()]).unwrap();
     assert!(backup[0]["tested"].as_u64().unwrap() >= 4, "{backup}");
+}
+
+#[test]
+fn a_certificate_of_one_device_gets_its_successor_on_another() {
+    if !has_softhsm() {
+        return;
+    }
+    let (world, _folder) = world(Store::SoftHsm, Engine::Sqlite);
+    shell(
+        world.path("").as_path(),
+        &format!(
+            "SOFTHSM2_CONF={} softhsm2-util --init-token --free --label 'New token' --pin {PIN} --so-pin {PUK} >/dev/null",
+            world.path("softhsm2.conf").display()
+        ),
+    );
+    // Cut in the middle, it goes on to the same place.
+    assert!(world.kill_at(&["renew", "--all", "--onto", "New token"], "issued").unwrap());
+    let output = world.obnova(&["resume"]).unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    let listed = world.ask(&["list"]).unwrap();
+    let place = |name: &str| -> String {
+        let stores = listed["stores"].as_array().unwrap();
+        let found = stores.iter().find(|store| store["name"] == name).unwrap();
+        found["id"].as_str().unwrap().to_owned()
+    };
+    let on = |store: &str| {
+        let all = listed["certificates"].as_array().unwrap();
+        all.iter().filter(|view| view["store"] == store && view["kind"] != "authority").count()
+    };
+    assert_eq!((on(&place("DEMO token")), on(&place("New token"))), (2, 2), "{listed}");
+    assert!(world.obnova(&["prove", "commercial"]).unwrap().status.success());
+    assert!(world.obnova(&["register", "commercial"]).unwrap().status.success(), "the account knows the new one");
 }

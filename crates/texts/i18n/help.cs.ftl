@@ -205,3 +205,4 @@ help-obnova-generate = Zapsat doplňování a manuálové stránky do složky.
 help-obnova-generate-to = Složka.
 help-obnova-no_backup = Nové klíče v souborech se nekopírují; víte, že zmizí s diskem.
 help-obnova-backup_to = Složka, kam se nové klíče v souborech hned zkopírují, nejlépe na jiném médiu.
+help-obnova-renew-onto = Nový klíč vytvořit v jiném úložišti, třeba na novém tokenu: jméno nebo část označení.
