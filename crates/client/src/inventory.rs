@@ -158,6 +158,7 @@ impl Inventory {
     pub fn open(home: &Home, extra: &[StoreSetting]) -> Result<Self, ClientError> {
         let mut settings = home.stores()?;
         settings.extend_from_slice(extra);
+        let is_told = !settings.is_empty();
         let mut loads: Vec<(Load, Option<u8>, bool)> = Vec::new();
         let mut files = Vec::new();
         for setting in settings {
@@ -225,7 +226,8 @@ impl Inventory {
                 Err(error) => inventory.problem(&name, "file", &error),
             }
         }
-        if inventory.stores.is_empty() && inventory.problems.is_empty() {
+        // A device that is named and not inserted now is missing, not unknown.
+        if inventory.stores.is_empty() && inventory.problems.is_empty() && !is_told {
             return Err(ClientError::new("no-store", home.folder().join("obnova.toml").display()));
         }
         Ok(inventory)

@@ -164,7 +164,8 @@ fn where_one_pair_fits_the_old_one_makes_room_for_the_next() {
         list["certificates"].as_array().unwrap().iter().map(|found| found["decimal"].as_str().unwrap()).collect();
     assert_eq!(serials.len(), 3, "{list}");
     assert!(!serials.contains(&old.as_str()), "{list}");
-    assert_eq!(std::fs::read_dir(world.path("home").join("archive")).unwrap().count(), 2);
+    let archived = std::fs::read_dir(world.path("home").join("archive")).unwrap().map(|entry| entry.unwrap().path());
+    assert_eq!(archived.filter(|path| path.extension().is_some_and(|ending| ending == "crt")).count(), 2);
 }
 
 #[test]
