@@ -65,17 +65,14 @@ impl PinView {
 }
 
 impl Inventory {
-    /// The store that is meant: by its name or a part of its identifier; without either, the only one there is.
+    /// The store that is meant: by a part of its name or of its identifier; without either, the only one there is.
     pub(crate) fn meant(&self, wanted: Option<&str>) -> Result<&OpenStore, ClientError> {
-        let mut matching = self
-            .stores
-            .iter()
-            .filter(|open| wanted.is_none_or(|wanted| open.info.name == wanted || open.info.id.contains(wanted)));
+        let mut matching = self.stores.iter().filter(|open| wanted.is_none_or(|wanted| open.is_called(wanted)));
         let names = || self.stores.iter().map(|open| open.info.name.as_str()).collect::<Vec<_>>().join(", ");
         match (matching.next(), matching.next()) {
             (Some(only), None) => Ok(only),
             (Some(_), Some(_)) => Err(ClientError::new("choose-store", names())),
-            (None, _) => Err(ClientError::new("store-gone", wanted.unwrap_or_default())),
+            (None, _) => Err(ClientError::new("store-unknown", format!("{}; {}", wanted.unwrap_or_default(), names()))),
         }
     }
 
@@ -83,7 +80,7 @@ impl Inventory {
     ///
     /// # Errors
     ///
-    /// `store-gone`, `choose-store`.
+    /// `store-unknown`, `choose-store`.
     pub fn pin_state(&self, wanted: Option<&str>) -> Result<PinView, ClientError> {
         Ok(PinView::of(&self.meant(wanted)?.store.lock().info()?))
     }
@@ -158,6 +155,7 @@ impl Inventory {
             let (standing, until) = match register().standing(manufacturer, model, &day(now)) {
                 Standing::Qualified { until } => ("qualified", Some(until)),
                 Standing::Ended { until } => ("ended", Some(until)),
+                Standing::Perhaps { until } => ("perhaps", Some(until)),
                 Standing::Unknown => ("unknown", None),
             };
             devices.push(DeviceView {
@@ -187,7 +185,7 @@ impl Inventory {
     ///
     /// # Errors
     ///
-    /// `store-gone`, `choose-store`, `not-possible-here` for anything but a device.
+    /// `store-unknown`, `choose-store`, `not-possible-here` for anything but a device.
     pub fn what_is_lost(&self, wanted: Option<&str>, now: SystemTime) -> Result<Vec<CertificateView>, ClientError> {
         let open = self.meant(wanted)?;
         if !matches!(open.info.kind, StoreKind::Token { .. }) {
@@ -234,7 +232,7 @@ impl Inventory {
     ///
     /// # Errors
     ///
-    /// `store-gone`, `choose-store`, `settings-wrong`.
+    /// `store-unknown`, `choose-store`, `settings-wrong`.
     pub fn rename(&self, home: &Home, wanted: Option<&str>, name: &str) -> Result<String, ClientError> {
         let open = self.meant(wanted)?;
         home.name_device(&open.info.device, name)?;
@@ -270,7 +268,7 @@ pub struct DeviceView {
     pub library_version: String,
     /// The register's name for it.
     pub known_as: Option<String>,
-    /// What may be said of its certification (`standing-CODE`): `qualified`, `ended`, `unknown`.
+    /// What may be said of its certification (`standing-CODE`): `qualified`, `ended`, `perhaps`, `unknown`.
     pub standing: &'static str,
     /// The last day of it.
     pub until: Option<String>,

@@ -169,9 +169,9 @@ impl Cleanup {
         pin: &dyn PinSource,
         clock: &dyn Clock,
     ) -> Result<Self, ClientError> {
-        let wanted: Vec<&OpenStore> = inventory.stores.iter().filter(|open| is_wanted(&open.info, options)).collect();
+        let wanted: Vec<&OpenStore> = inventory.stores.iter().filter(|open| is_wanted(open, options)).collect();
         if wanted.is_empty() {
-            return Err(ClientError::new("store-gone", options.store.as_deref().unwrap_or("-")));
+            return Err(ClientError::new("store-unknown", options.store.as_deref().unwrap_or("-")));
         }
         let mut locks = Vec::new();
         for open in &wanted {
@@ -316,11 +316,11 @@ pub fn may_go(
     Ok(devices)
 }
 
-fn is_wanted(info: &StoreInfo, options: &CleanupOptions) -> bool {
+fn is_wanted(open: &OpenStore, options: &CleanupOptions) -> bool {
     match &options.store {
-        Some(wanted) => info.id.contains(wanted) || info.name == *wanted,
+        Some(wanted) => open.is_called(wanted),
         // A browser's database has room enough: it is cleaned only when it is named.
-        None => info.kind != StoreKind::Browser,
+        None => open.info.kind != StoreKind::Browser,
     }
 }
 

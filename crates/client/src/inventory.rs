@@ -141,6 +141,13 @@ pub(crate) struct OpenStore {
     pub(crate) room: Option<u8>,
 }
 
+impl OpenStore {
+    /// Whether a person means this one by these words.
+    pub(crate) fn is_called(&self, words: &str) -> bool {
+        self.info.name.to_lowercase().contains(&words.to_lowercase()) || self.info.id.contains(words)
+    }
+}
+
 /// All stores of the settings.
 pub struct Inventory {
     pub(crate) stores: Vec<OpenStore>,

@@ -61,6 +61,9 @@ pub struct Device {
     /// Pairs that fit on it, where somebody counted.
     #[serde(default)]
     pub fits: Option<u8>,
+    /// Whether its manufacturer and model were seen on a real device, or are only what they should be.
+    #[serde(default)]
+    pub seen: bool,
     /// Where this is known from.
     pub source: String,
 }
@@ -90,6 +93,11 @@ pub enum Standing {
         /// The last day.
         until: String,
     },
+    /// It looks like a device with this last day, but nobody has seen yet how that one names itself.
+    Perhaps {
+        /// The last day, if it is that device.
+        until: String,
+    },
     /// Nothing is known of its certification.
     Unknown,
 }
@@ -110,7 +118,9 @@ impl DeviceRegister {
 
     /// What may be said of a device on a day (`YYYY-MM-DD`).
     pub fn standing(&self, manufacturer: &str, model: &str, today: &str) -> Standing {
-        match self.device(manufacturer, model).and_then(|device| device.qualified_until.clone()) {
+        let Some(device) = self.device(manufacturer, model) else { return Standing::Unknown };
+        match device.qualified_until.clone() {
+            Some(until) if !device.seen => Standing::Perhaps { until },
             // Dates in this notation compare as text.
             Some(until) if today <= until.as_str() => Standing::Qualified { until },
             Some(until) => Standing::Ended { until },
@@ -139,6 +149,7 @@ mod tests {
             qualified_until: until.map(str::to_owned),
             pins: 1,
             fits: None,
+            seen: true,
             source: String::new(),
         };
         DeviceRegister {
@@ -161,6 +172,9 @@ mod tests {
         assert!(matches!(on("OLD", "2023-01-01"), Standing::Ended { .. }));
         assert!(matches!(on("Other", "2023-01-01"), Standing::Qualified { .. }));
         assert_eq!(register.standing("Other", "Card", "2023-01-01"), Standing::Unknown);
+        let mut unseen = register.clone();
+        unseen.device[1].seen = false;
+        assert!(matches!(unseen.standing("Other", "Token EVO", "2023-01-01"), Standing::Perhaps { .. }));
     }
 
     #[test]

@@ -181,7 +181,8 @@ fn a_device_is_shown_named_and_emptied_only_by_its_name() {
     let password = desk.file("file-password");
     desk.ask(&["import", &file, "--store", "Token", "--file-password-file", &password]);
     let devices = desk.ask(&["token", "info"]);
-    assert_eq!(devices[0]["standing"], "ended", "{devices}");
+    // It looks like one whose certification has ended; nobody has seen how that one names itself, so nothing is claimed.
+    assert_eq!(devices[0]["standing"], "perhaps", "{devices}");
     assert_eq!(devices[0]["until"], "2022-12-31");
     assert_eq!(devices[0]["room"]["census"]["certificates"], 1);
     desk.ask(&["token", "name", "Můj token", "--store", "Token"]);

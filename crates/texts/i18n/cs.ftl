@@ -316,7 +316,7 @@ ask-puk-again = Stejný PUK znovu:
 puk-changed = PUK je změněn. Uložte si jej tam, kde ho najdete, až bude PIN zablokovaný.
 no-device = Není zasunuté žádné zařízení, nebo chybí jeho program: více řekne „obnova doctor“.
 token-named = Zařízení se tu odteď jmenuje „{ $name }“. Zařízení samo se nezměnilo.
-token-known-as = známé jako { $name } ({ $source })
+token-known-as = vypadá jako { $name } ({ $source })
 token-keys = klíče, které umí vytvořit
 standing-qualified = certifikované jako kvalifikovaný prostředek do { $until }
 standing-ended = jeho certifikace kvalifikovaného prostředku skončila { $until }
@@ -377,3 +377,5 @@ message-written = Zpráva pro podporu je v { $file }. Nic nebylo odesláno: otev
 help-subject = Pomoc s certifikátem
 help-greeting = Dobrý den, potřebuji pomoc s obnovou certifikátu. Co program zjistil, je níže a v příloze.
 error-backup-undecided = Nový klíč by byl jen v souboru a zmizel by s diskem. Uveďte, kam patří jeho kopie (--backup-to SLOŽKA, nejlépe na jiné médium), nebo že žádnou nechcete (--no-backup); v obnova.toml to trvale určí backup = "SLOŽKA" nebo backup = false. Žádný klíč nevznikl.
+standing-perhaps = je-li to, nač vypadá, jeho certifikace kvalifikovaného prostředku končí { $until }; ověřte u autority podle sériového čísla
+error-store-unknown = Úložiště toho jména tu není; která jsou, stojí níže. Je-li to zařízení, zasuňte je.

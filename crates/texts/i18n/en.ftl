@@ -312,7 +312,7 @@ ask-puk-again = The same PUK again:
 puk-changed = The PUK is changed. Keep it where you will find it when the PIN is locked.
 no-device = No device is inserted, or its software is not installed: "obnova doctor" tells more.
 token-named = The device is called "{ $name }" here from now on. The device itself was not changed.
-token-known-as = known as { $name } ({ $source })
+token-known-as = looks like { $name } ({ $source })
 token-keys = keys it makes
 standing-qualified = certified as a qualified device until { $until }
 standing-ended = its certification as a qualified device ended on { $until }
@@ -373,3 +373,5 @@ message-written = The message for the help desk is in { $file }. Nothing was sen
 help-subject = Help with a certificate
 help-greeting = Good day, I need help with the renewal of a certificate. What the program found is below and in the attachment.
 error-backup-undecided = The new key would live in a file only, and go with its disk. Say where its copy goes (--backup-to FOLDER, best on another medium), or that you want none (--no-backup); obnova.toml remembers it as backup = "FOLDER" or backup = false. No key was made.
+standing-perhaps = if it is what it looks like, its certification as a qualified device ends on { $until }; ask the authority by its serial number
+error-store-unknown = No store of this name is at hand; those that are stand below. If it is a device, insert it.
