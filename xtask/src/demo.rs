@@ -176,7 +176,9 @@ fn whole(world: &World, break_at: Option<&str>) -> Outcome {
     act("7", "A certificate that is valid and has no successor is never removed");
     let newest = world.serial_of("commercial").map_err(io)?;
     expect(world, &["retire", &newest, "--yes"], 1)?;
-    println!("\nNot in this play: 2 (cargo xtask dist), 11 (obnova bring, obnova import), 15 (obnova doctor --message). Not yet: a help desk (12, 13).");
+    println!(
+        "\nNot in this play: 2 (cargo xtask dist), 11 (obnova bring, obnova import), 15 (obnova doctor --message). Not yet: a help desk (12, 13)."
+    );
     println!(
         "Played elsewhere: 5 waiting (--story waiting), 7c and 8 a full token (--story full), 9 (--story old-middleware)."
     );
