@@ -23,6 +23,8 @@ pub enum Applet<'a> {
     Piv(Box<piv_authenticator::Authenticator<Client<'a, Parts>>>),
     #[cfg(feature = "openpgp")]
     OpenPgp(Box<opcard::Card<Client<'a, Parts>>>),
+    /// Nothing: every command is refused.
+    None,
 }
 
 /// A powered card.
@@ -77,6 +79,7 @@ impl<'a> Card<'a> {
             Applet::Piv(applet) => applet.respond(command, reply.as_mut_view()),
             #[cfg(feature = "openpgp")]
             Applet::OpenPgp(applet) => applet.handle(command, reply.as_mut_view()),
+            Applet::None => Err(Status::ClassNotSupported),
         };
         if let Err(status) = done {
             return <[u8; 2]>::from(status).to_vec();

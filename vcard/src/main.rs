@@ -13,7 +13,10 @@ use trussed::virt::Client;
 use card::{Applet, Card};
 use chip::Parts;
 
-const USAGE: &str = "usage: vcard piv|openpgp HOST:PORT [--serial NUMBER] [--memory FOLDER] [--log FILE]
+const USAGE: &str =
+    "usage: vcard piv|openpgp|stranger HOST:PORT [--serial NUMBER] [--atr HEX] [--memory FOLDER] [--log FILE]
+  stranger  a card that refuses every command: no program knows it
+  --atr     its answer to reset, instead of that of a YubiKey 5 or an OpenPGP card 3
   --memory  what the card stores stays there from one insertion to the next
   --log     every command and answer, a line each in hexadecimal; PINs too, so they are for tests alone";
 
@@ -32,10 +35,18 @@ fn main() -> ExitCode {
     }
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Piv,
+    OpenPgp,
+    Stranger,
+}
+
 struct Settings {
-    openpgp: bool,
+    kind: Kind,
     address: String,
     serial: u32,
+    atr: Vec<u8>,
     memory: Option<PathBuf>,
     log: Option<PathBuf>,
 }
@@ -44,23 +55,31 @@ fn settings() -> Result<Settings, String> {
     let mut arguments = std::env::args().skip(1);
     let kind = arguments.next().ok_or(USAGE)?;
     let address = arguments.next().ok_or(USAGE)?;
-    let openpgp = match kind.as_str() {
-        "piv" => false,
-        "openpgp" if cfg!(feature = "openpgp") => true,
+    let kind = match kind.as_str() {
+        "piv" => Kind::Piv,
+        "openpgp" if cfg!(feature = "openpgp") => Kind::OpenPgp,
         "openpgp" => return Err("built without the feature openpgp".to_owned()),
+        "stranger" => Kind::Stranger,
         _ => return Err(USAGE.to_owned()),
     };
-    let mut settings = Settings { openpgp, address, serial: 5_437_251, memory: None, log: None };
+    let atr = if kind == Kind::OpenPgp { OPENPGP.to_vec() } else { YUBIKEY.to_vec() };
+    let mut settings = Settings { kind, address, serial: 5_437_251, atr, memory: None, log: None };
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or(USAGE)?;
         match name.as_str() {
             "--serial" => settings.serial = value.parse().map_err(|_| USAGE)?,
+            "--atr" => settings.atr = octets(&value).ok_or(USAGE)?,
             "--memory" => settings.memory = Some(value.into()),
             "--log" => settings.log = Some(value.into()),
             _ => return Err(USAGE.to_owned()),
         }
     }
     Ok(settings)
+}
+
+fn octets(hex: &str) -> Option<Vec<u8>> {
+    let pair = |at: usize| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
+    (0..hex.len()).step_by(2).map(pair).collect()
 }
 
 fn run() -> Result<(), String> {
@@ -77,19 +96,19 @@ fn run() -> Result<(), String> {
     // Every reset takes the power away for a moment, and with it what the card had been told.
     loop {
         let insert = |client: Client<'_, Parts>| {
-            let applet = match settings.openpgp {
+            let applet = match settings.kind {
+                Kind::Piv => Applet::Piv(Box::new(piv_authenticator::Authenticator::new(client, Default::default()))),
                 #[cfg(feature = "openpgp")]
-                true => {
+                Kind::OpenPgp => {
                     let mut options = opcard::Options::default();
                     options.serial = settings.serial.to_be_bytes();
                     Applet::OpenPgp(Box::new(opcard::Card::new(client, options)))
                 }
-                _ => Applet::Piv(Box::new(piv_authenticator::Authenticator::new(client, Default::default()))),
+                _ => Applet::None,
             };
-            let mut card = Card::new(applet, settings.serial);
-            serve(&mut reader, &mut card, if settings.openpgp { &OPENPGP } else { &YUBIKEY }, log.as_mut())
+            serve(&mut reader, &mut Card::new(applet, settings.serial), &settings.atr, log.as_mut())
         };
-        match chip::powered(&folder, if settings.openpgp { "opcard" } else { "piv" }, insert) {
+        match chip::powered(&folder, if settings.kind == Kind::OpenPgp { "opcard" } else { "piv" }, insert) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error.to_string()),

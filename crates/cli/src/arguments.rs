@@ -203,6 +203,8 @@ pub(crate) enum Command {
         bundle: Option<PathBuf>,
         #[arg(long)]
         message: Option<PathBuf>,
+        #[arg(long)]
+        administrator: Option<PathBuf>,
     },
     #[command(hide = true)]
     Generate {

@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::arguments::{Arguments, Command, Common};
 use crate::output::Output;
 use crate::prompt::{Prompt, agreed};
-use crate::{care, doctor, foreign, remind, transfer};
+use crate::{care, doctor, foreign, list, remind, transfer};
 
 const WAITING: u8 = 3;
 
@@ -144,39 +144,7 @@ pub(crate) fn find(context: &Context, inventory: &Inventory, text: &str) -> Resu
 fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError> {
     let texts = context.output.texts;
     match command {
-        Command::List => {
-            use obnova_client::Clock;
-            let inventory = unlocked(context)?;
-            let (stores, certificates) = (inventory.stores(), inventory.views(context.clock.now()));
-            let mut text = String::new();
-            for store in &stores {
-                let state = store.problem.clone().or_else(|| store.model.clone()).unwrap_or_default();
-                text.push_str(&format!("{}  {} {state}\n", store.name, store.id));
-                for view in certificates.iter().filter(|view| view.store == store.id) {
-                    text.push_str(&format!(
-                        "  {:<14} {:<28} {}  {}\n",
-                        texts.get(&format!("kind-{}", view.kind), &[]),
-                        view.name,
-                        view.not_after.get(..10).unwrap_or_default(),
-                        days(texts, view.days_left)
-                    ));
-                    text.push_str(&format!(
-                        "                 {} (0x{})  {}\n",
-                        view.decimal, view.hexadecimal, view.issuer
-                    ));
-                    if let Some(code) = view.unfit.filter(|code| *code != "expired") {
-                        text.push_str(&format!("                 {}\n", texts.get(&format!("unfit-{code}"), &[])));
-                    }
-                    if let Some(code) = view.device.filter(|code| *code != "qualified") {
-                        let until = view.device_until.clone().unwrap_or_default();
-                        let words = texts.get(&format!("device-{code}"), &[("until", &until)]);
-                        text.push_str(&format!("                 {words}\n"));
-                    }
-                }
-            }
-            context.output.data(text.trim_end(), &json!({ "stores": stores, "certificates": certificates }));
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::List => list::list(context),
         Command::Show { certificate } => {
             use obnova_client::Clock;
             let inventory = unlocked(context)?;
@@ -292,8 +260,8 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             true => remind::schedule(context, install),
             false => remind::remind(context, notify, ics.as_deref()),
         },
-        Command::Doctor { repair, bundle, message } => {
-            doctor::doctor(context, repair, bundle.as_deref(), message.as_deref())
+        Command::Doctor { repair, bundle, message, administrator } => {
+            doctor::doctor(context, repair, bundle.as_deref(), message.as_deref(), administrator.as_deref())
         }
         Command::Generate { to } => generate(context, &to),
     }

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use obnova_client::{ClientError, Health, HelpWords, examine, help_bundle, help_message, mend};
+use obnova_client::{ClientError, Health, HelpWords, Inventory, examine, help_bundle, help_message, mend};
 
 use crate::commands::Context;
+use crate::list;
 
 fn write(file: &Path, text: &str) -> Result<(), ClientError> {
     std::fs::write(file, text).map_err(|error| ClientError::new("file-error", format!("{}: {error}", file.display())))
@@ -17,6 +18,7 @@ pub(crate) fn doctor(
     repair: bool,
     bundle: Option<&Path>,
     message: Option<&Path>,
+    administrator: Option<&Path>,
 ) -> Result<ExitCode, ClientError> {
     let texts = context.output.texts;
     if repair {
@@ -51,6 +53,15 @@ pub(crate) fn doctor(
         };
         write(file, &help_message(&context.home, &words, &report, &context.clock)?)?;
         context.output.line(&texts.get("message-written", &[("file", &file.display().to_string())]));
+    }
+    if let Some(file) = administrator {
+        let inventory = Inventory::open(&context.home, &context.extra)?;
+        if inventory.cards().is_empty() {
+            context.output.line(&texts.get("administrator-not-needed", &[]));
+        } else {
+            write(file, &list::for_administrator(texts, inventory.cards()))?;
+            context.output.line(&texts.get("administrator-written", &[("file", &file.display().to_string())]));
+        }
     }
     context.output.data(&lines.join("\n"), &findings);
     let is_bad = findings.iter().any(|finding| finding.health == Health::Bad);

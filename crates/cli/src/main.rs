@@ -5,6 +5,7 @@ mod care;
 mod commands;
 mod doctor;
 mod foreign;
+mod list;
 mod output;
 mod prompt;
 mod remind;

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use obnova_keystore::ReadersUnknown;
 use obnova_lifecycle::port::{Clock, StoreInfo, StoreKind};
 use obnova_pki::Kind;
 use obnova_remote::{HttpClient, ObnovaAuthority};
@@ -84,6 +85,7 @@ pub fn examine(home: &Home, extra: &[StoreSetting], clock: &dyn Clock) -> Vec<Fi
     }
     if let Some(inventory) = &inventory {
         stores(&mut findings, inventory, clock);
+        cards(&mut findings, inventory);
     }
     match JourneyView::all(home, clock) {
         Ok(journeys) => {
@@ -126,6 +128,25 @@ fn authority(findings: &mut Findings, record: &AuthorityRecord, inventory: Optio
         if let Err(error) = check_middleware(&open.info, directory.as_ref()) {
             findings.failed("middleware", &open.info.name, &error);
         }
+    }
+}
+
+fn cards(findings: &mut Findings, inventory: &Inventory) {
+    for card in inventory.cards() {
+        let name = card.card.clone().unwrap_or_else(|| card.atr.clone());
+        let advice = if card.state == "blank" { "card-blank" } else { "card-unseen" };
+        findings.add("card", Health::Bad, format!("{name}, {}", card.reader), Some(advice));
+    }
+    // A computer that reads no devices needs no readers, and a device that is read has one.
+    let has_token = inventory.stores.iter().any(|open| matches!(open.info.kind, StoreKind::Token { .. }));
+    match inventory.readers_unknown() {
+        Some(ReadersUnknown::NoService) if !has_token => {
+            findings.add("readers", Health::Notice, "-", Some("readers-no-service"));
+        }
+        Some(ReadersUnknown::NoLibrary) if !has_token => {
+            findings.add("readers", Health::Notice, "-", Some("readers-no-library"));
+        }
+        _ => {}
     }
 }
 

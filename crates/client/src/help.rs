@@ -41,6 +41,7 @@ pub fn help_bundle(
         "reference": contact.reference,
         "findings": findings,
         "stores": inventory.as_ref().map(Inventory::stores),
+        "cards": inventory.as_ref().map(Inventory::cards),
         "devices": inventory.as_ref().map(|inventory| inventory.devices(now)),
         "certificates": inventory.as_ref().map(|inventory| inventory.views(now)),
         "journeys": journeys,

@@ -4,7 +4,9 @@
 use std::time::SystemTime;
 
 use obnova_crypto::Primitives;
-use obnova_keystore::{FileStore, HostedStore, Load, ModuleHost, SharedStore, StoreSigner, discovery};
+use obnova_keystore::{
+    FileStore, HostedStore, Load, ModuleHost, ReadersUnknown, Seen, SharedStore, StoreSigner, discovery,
+};
 use obnova_lifecycle::port::{Clock, KeyStore, KeyStoreError, StoreInfo, StoreKind};
 use obnova_lifecycle::station::{ProofOfUse, challenge_message};
 use obnova_pki::{Certificate, Kind, Signer};
@@ -12,6 +14,7 @@ use obnova_remote::{HttpClient, ObnovaAuthority, TlsTrust};
 use serde::Serialize;
 
 use crate::account::{LoginOutcome, bind, client, login};
+use crate::cards::{CardView, Readers};
 use crate::home::StoreSetting;
 use crate::journey::PinSource;
 use crate::preflight::{authority_of, issuers};
@@ -152,6 +155,43 @@ impl OpenStore {
 pub struct Inventory {
     pub(crate) stores: Vec<OpenStore>,
     problems: Vec<StoreView>,
+    cards: Vec<CardView>,
+    readers: Readers,
+}
+
+/// Stores of one module, as they were found.
+struct Found {
+    store: HostedStore,
+    info: StoreInfo,
+    room: Option<u8>,
+    /// Which module, in the order in which they are asked.
+    module: usize,
+    /// Whether the settings name the module.
+    is_named: bool,
+}
+
+impl Found {
+    /// How well the module serves this device: named by the person, known to be the device's own, makes keys here.
+    fn merit(&self) -> (bool, bool, bool) {
+        let is_known = match &self.info.kind {
+            StoreKind::Token { manufacturer, model, .. } => register::register().device(manufacturer, model).is_some(),
+            _ => false,
+        };
+        (self.is_named, is_known, !self.info.key_kinds.is_empty())
+    }
+}
+
+/// One card that several modules see is one device: it is read by the module that serves it best, and by no other.
+fn merge_readers(found: Vec<Found>, readers: &Readers) -> Vec<Found> {
+    let place =
+        |one: &Found| one.info.reader.as_deref().and_then(|name| readers.reader(name)).map(|reader| &reader.name);
+    let best = |at: &Found| {
+        let here = found.iter().filter(|one| place(one).is_some() && place(one) == place(at));
+        // The first of equals.
+        here.max_by_key(|one| (one.merit(), std::cmp::Reverse(one.module))).map(|one| one.module)
+    };
+    let stays: Vec<bool> = found.iter().map(|one| best(one).is_none_or(|module| module == one.module)).collect();
+    found.into_iter().zip(stays).filter_map(|(one, stays)| stays.then_some(one)).collect()
 }
 
 impl Inventory {
@@ -193,37 +233,47 @@ impl Inventory {
         }
         let program = std::env::current_exe()?;
         // Modules start side by side: one that is slow keeps no other waiting.
-        let opened: Vec<Result<Vec<(HostedStore, StoreInfo)>, KeyStoreError>> = std::thread::scope(|scope| {
+        let (opened, readers): (Vec<Result<Seen, KeyStoreError>>, Readers) = std::thread::scope(|scope| {
+            let readers = scope.spawn(Readers::ask);
             let started: Vec<_> = loads
                 .iter()
                 .map(|(load, _, _)| {
                     let host = ModuleHost::new(&program, load.clone());
-                    scope.spawn(move || host.stores())
+                    scope.spawn(move || host.look())
                 })
                 .collect();
             let crashed = || Err(KeyStoreError::Crashed { detail: String::new() });
-            started.into_iter().map(|thread| thread.join().unwrap_or_else(|_| crashed())).collect()
+            let opened = started.into_iter().map(|thread| thread.join().unwrap_or_else(|_| crashed())).collect();
+            (opened, readers.join().unwrap_or_default())
         });
-        let mut inventory = Self { stores: Vec::new(), problems: Vec::new() };
+        let mut inventory = Self { stores: Vec::new(), problems: Vec::new(), cards: Vec::new(), readers };
         let names = home.given_names()?;
-        for ((load, room, is_named), result) in loads.into_iter().zip(opened) {
+        let (mut all, mut blank) = (Vec::new(), Vec::new());
+        for (module, ((load, room, is_named), result)) in loads.into_iter().zip(opened).enumerate() {
             let (name, kind) = match &load {
                 Load::Module(path) => (path.display().to_string(), "token"),
                 Load::Browser { profile, .. } => (profile.display().to_string(), "browser"),
             };
             match result {
-                Ok(found) => {
+                Ok((found, unused)) => {
+                    blank.extend(unused);
                     for (store, mut info) in found {
                         if let Some(given) = names.get(&info.device) {
                             info.name.clone_from(given);
                         }
-                        inventory.add(Box::new(store), info, room);
+                        all.push(Found { store, info, room, module, is_named });
                     }
                 }
                 // A module that was only found here, and has no device to speak of, is nobody's concern.
                 Err(KeyStoreError::ModuleMissing { .. } | KeyStoreError::Module { .. }) if !is_named => {}
                 Err(error) => inventory.problem(&name, kind, &error),
             }
+        }
+        if home.discovers()? {
+            inventory.cards = inventory.readers.unusable(all.iter().map(|one| &one.info), &blank);
+        }
+        for one in merge_readers(all, &inventory.readers) {
+            inventory.add(Box::new(one.store), one.info, one.room);
         }
         for path in files {
             let name = path.display().to_string();
@@ -234,7 +284,8 @@ impl Inventory {
             }
         }
         // A device that is named and not inserted now is missing, not unknown.
-        if inventory.stores.is_empty() && inventory.problems.is_empty() && !is_told {
+        let is_empty = inventory.stores.is_empty() && inventory.problems.is_empty() && inventory.cards.is_empty();
+        if is_empty && !is_told {
             return Err(ClientError::new("no-store", home.folder().join("obnova.toml").display()));
         }
         Ok(inventory)
@@ -257,6 +308,16 @@ impl Inventory {
         if !self.stores.iter().any(is_known) {
             self.stores.push(OpenStore { info, store: SharedStore::new(store), room });
         }
+    }
+
+    /// Cards in readers that nothing here can use.
+    pub fn cards(&self) -> &[CardView] {
+        &self.cards
+    }
+
+    /// Why the system's readers are not known, when they are not.
+    pub fn readers_unknown(&self) -> Option<ReadersUnknown> {
+        self.readers.unknown
     }
 
     /// The stores, also those that cannot be read.

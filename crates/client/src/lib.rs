@@ -2,6 +2,7 @@
 
 mod account;
 mod adopt;
+mod cards;
 mod care;
 mod cleanup;
 mod description;
@@ -22,6 +23,7 @@ mod way;
 
 pub use account::{LoginOutcome, login};
 pub use adopt::{AccountView, Adopted, mailed_authority};
+pub use cards::CardView;
 pub use care::{DeviceView, PinView, RoomView, TriesView};
 pub use cleanup::{Cleaned, Cleanup, CleanupItem, CleanupOptions, Measured, Removal, may_go, restore};
 pub use description::{AuthorityDescription, Draft, Field, FieldView, ForeignAccount, GivenFields};
@@ -34,7 +36,7 @@ pub use journal::{Evidence, ItemPlan, Journal, JournalError};
 pub use journey::{Flow, Journey, PinSource, Progress};
 pub use known::{ItemView, JourneyView};
 pub use obnova_crypto::PfxMac;
-pub use obnova_keystore::{Load, serve as serve_module};
+pub use obnova_keystore::{Load, ReadersUnknown, serve as serve_module};
 pub use obnova_lifecycle::port::{Clock, Pin};
 pub use obnova_lifecycle::station::Station;
 pub use preflight::{PlanView, Preflight, RenewOptions};

@@ -16,6 +16,7 @@ pub(crate) fn register() -> &'static DeviceRegister {
             read: String::new(),
             middleware: Vec::new(),
             device: Vec::new(),
+            card: Vec::new(),
             key_size: Vec::new(),
         })
     })
@@ -72,6 +73,13 @@ mod tests {
             }
             let is_date = |text: &str| text.parse::<jiff::civil::Date>().is_ok();
             assert!(device.qualified_until.as_deref().is_none_or(is_date), "{}", device.name);
+        }
+        for card in &register.card {
+            assert!(register.middleware_of_card(card).is_some(), "{}: its middleware is not listed", card.name);
+            assert!(!card.source.is_empty() && (card.reader.is_some() || !card.atr.is_empty()), "{}", card.name);
+            let is_pattern =
+                |atr: &String| atr.starts_with('3') && atr.chars().all(|c| "0123456789ABCDEF.".contains(c));
+            assert!(card.atr.iter().all(is_pattern), "{}", card.name);
         }
         assert!(!register.key_size.is_empty());
         assert_eq!(day(SystemTime::UNIX_EPOCH), "1970-01-01");

@@ -96,6 +96,7 @@ impl Inventory {
             id: format!("file:{}", file.display()),
             name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             kind: StoreKind::File,
+            reader: None,
             ..target.info.clone()
         };
         let pfx = open_pfx(file, &pin.pin(&named)?)?;
@@ -158,6 +159,7 @@ impl Inventory {
             id: format!("file:{}", file.display()),
             name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             kind: StoreKind::File,
+            reader: None,
             ..from.info.clone()
         };
         let password = pin.new_password(&named)?;

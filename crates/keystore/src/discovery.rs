@@ -17,7 +17,15 @@ fn library_folders() -> Vec<PathBuf> {
     }
     if cfg!(target_os = "macos") {
         let mut folders = vec![PathBuf::from("/usr/local/lib"), PathBuf::from("/opt/homebrew/lib")];
-        folders.push(PathBuf::from("/Library/OpenSC/lib"));
+        for folder in [
+            "/Library/OpenSC/lib",
+            "/Library/bit4id/pkcs11",
+            "/usr/local/lib/pkcs11",
+            "/usr/local/lib/eOPCZE",
+            "/usr/local/lib/ProIDPlus",
+        ] {
+            folders.push(folder.into());
+        }
         return folders;
     }
     let mut folders: Vec<PathBuf> =

@@ -98,6 +98,7 @@ impl KeyStore for FileStore {
             device: format!("file:{}", self.path.display()),
             name: self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             kind: StoreKind::File,
+            reader: None,
             pin: PinState::default(),
             puk: None,
             free: None,

@@ -18,7 +18,7 @@ use obnova_pki::{Certificate, KeyKind, SignatureAlgorithm};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::session::{TokenStore, browser_store, tokens};
+use crate::session::{TokenStore, Tokens, browser_store, tokens};
 
 /// Longest message, in octets.
 const LONGEST: usize = 16 << 20;
@@ -143,7 +143,7 @@ impl Act {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Answer {
-    Stores(Vec<StoreInfo>),
+    Stores(Vec<StoreInfo>, Vec<String>),
     Info(Box<StoreInfo>),
     Done,
     List(Vec<Octets>),
@@ -201,8 +201,8 @@ pub fn serve(load: &Load) -> std::io::Result<()> {
     }
 }
 
-fn look(load: &Load, stores: &mut Vec<(String, TokenStore)>) -> Result<Vec<StoreInfo>, KeyStoreError> {
-    let found = match load {
+fn look(load: &Load, stores: &mut Vec<(String, TokenStore)>) -> Result<Answer, KeyStoreError> {
+    let Tokens { stores: found, blank } = match load {
         Load::Module(path) => tokens(path)?,
         Load::Browser { module, profile } => browser_store(module, profile)?,
     };
@@ -215,12 +215,12 @@ fn look(load: &Load, stores: &mut Vec<(String, TokenStore)>) -> Result<Vec<Store
         }
         infos.push(info);
     }
-    Ok(infos)
+    Ok(Answer::Stores(infos, blank))
 }
 
 fn answer(load: &Load, stores: &mut Vec<(String, TokenStore)>, question: &Question) -> Result<Answer, KeyStoreError> {
     if matches!(question.act, Act::Stores) {
-        return look(load, stores).map(Answer::Stores);
+        return look(load, stores);
     }
     if !stores.iter().any(|(id, _)| *id == question.store) {
         look(load, stores)?;
@@ -400,15 +400,24 @@ impl ModuleHost {
     ///
     /// [`KeyStoreError::ModuleMissing`], [`KeyStoreError::Silent`], [`KeyStoreError::Crashed`].
     pub fn stores(self: &Arc<Self>) -> Result<Vec<(HostedStore, StoreInfo)>, KeyStoreError> {
-        match self.ask("", Act::Stores)? {
-            Answer::Stores(infos) => Ok(infos
-                .into_iter()
-                .map(|info| (HostedStore { host: self.clone(), id: info.id.clone() }, info))
-                .collect()),
-            _ => Err(unexpected()),
-        }
+        self.look().map(|(stores, _)| stores)
+    }
+
+    /// The same, with the readers of cards that the module knows and that cannot be used yet: nobody initialised
+    /// them, or they cannot be read just now.
+    ///
+    /// # Errors
+    ///
+    /// As [`ModuleHost::stores`].
+    pub fn look(self: &Arc<Self>) -> Result<Seen, KeyStoreError> {
+        let Answer::Stores(infos, blank) = self.ask("", Act::Stores)? else { return Err(unexpected()) };
+        let hosted = |info: StoreInfo| (HostedStore { host: self.clone(), id: info.id.clone() }, info);
+        Ok((infos.into_iter().map(hosted).collect(), blank))
     }
 }
+
+/// Stores, and readers with cards that are none yet.
+pub type Seen = (Vec<(HostedStore, StoreInfo)>, Vec<String>);
 
 fn unexpected() -> KeyStoreError {
     KeyStoreError::Crashed { detail: "an answer to another question".to_owned() }

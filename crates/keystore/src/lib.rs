@@ -6,11 +6,13 @@ mod file;
 mod host;
 mod object;
 mod raw;
+mod readers;
 mod session;
 mod shared;
 mod token;
 
 pub use file::FileStore;
-pub use host::{HostedStore, Load, ModuleHost, serve};
-pub use session::{TokenStore, browser_store, tokens};
+pub use host::{HostedStore, Load, ModuleHost, Seen, serve};
+pub use readers::{Reader, ReadersUnknown, readers};
+pub use session::{TokenStore, Tokens, browser_store, tokens};
 pub use shared::{SharedStore, StoreSigner};

@@ -51,12 +51,21 @@ fn module(path: &Path, parameters: Option<&str>) -> Result<Module, KeyStoreError
     Ok(module)
 }
 
-/// All initialised tokens that a module sees; a slot that cannot be read costs only itself.
+/// What a module sees.
+#[derive(Default)]
+pub struct Tokens {
+    /// Initialised tokens, a login each.
+    pub stores: Vec<TokenStore>,
+    /// Readers with a card that the module knows, and that nobody initialised yet, or that it cannot read just now.
+    pub blank: Vec<String>,
+}
+
+/// All tokens that a module sees; a slot that cannot be read costs only itself.
 ///
 /// # Errors
 ///
 /// [`KeyStoreError::ModuleMissing`], or the module's answer to C_GetSlotList.
-pub fn tokens(path: &Path) -> Result<Vec<TokenStore>, KeyStoreError> {
+pub fn tokens(path: &Path) -> Result<Tokens, KeyStoreError> {
     tokens_of(module(path, None)?, None)
 }
 
@@ -65,7 +74,7 @@ pub fn tokens(path: &Path) -> Result<Vec<TokenStore>, KeyStoreError> {
 /// # Errors
 ///
 /// [`KeyStoreError::ModuleMissing`], or the module's answer to C_GetSlotList.
-pub fn browser_store(path: &Path, profile: &Path) -> Result<Vec<TokenStore>, KeyStoreError> {
+pub fn browser_store(path: &Path, profile: &Path) -> Result<Tokens, KeyStoreError> {
     // The rest of the module's own settings stays out of it: this is one database, nothing more.
     let parameters = format!("configdir='sql:{}' certPrefix='' keyPrefix='' secmod='secmod.db'", profile.display());
     tokens_of(module(path, Some(&parameters))?, Some(profile))
@@ -76,13 +85,23 @@ fn is_store(info: &TokenInfo, profile: Option<&Path>) -> bool {
     info.token_initialized() && (profile.is_none() || !info.write_protected())
 }
 
-fn tokens_of(module: Module, profile: Option<&Path>) -> Result<Vec<TokenStore>, KeyStoreError> {
-    let mut found: Vec<TokenStore> = Vec::new();
+/// Name of the reader behind a slot.
+pub(crate) fn reader_of(module: &Module, slot: Slot) -> Option<String> {
+    let name = module.context.get_slot_info(slot).ok()?.slot_description().trim().to_owned();
+    (!name.is_empty()).then_some(name)
+}
+
+fn tokens_of(module: Module, profile: Option<&Path>) -> Result<Tokens, KeyStoreError> {
+    let mut all = Tokens::default();
+    let found = &mut all.stores;
     for slot in module.context.get_slots_with_token().map_err(map)? {
-        let Ok(info) = module.context.get_token_info(slot) else { continue };
-        if !is_store(&info, profile) {
-            continue;
-        }
+        let info = match module.context.get_token_info(slot) {
+            Ok(info) if is_store(&info, profile) => info,
+            _ => {
+                all.blank.extend(reader_of(&module, slot));
+                continue;
+            }
+        };
         let (model, serial) = (info.model().to_owned(), info.serial_number().to_owned());
         let ordinal = found.iter().filter(|other| other.model == model && other.serial == serial).count();
         found.push(TokenStore {
@@ -96,7 +115,7 @@ fn tokens_of(module: Module, profile: Option<&Path>) -> Result<Vec<TokenStore>, 
             accepted: None,
         });
     }
-    Ok(found)
+    Ok(all)
 }
 
 /// One login of a token, found by model and serial number, never by slot or label.

@@ -14,7 +14,7 @@ use obnova_pki::{Certificate, Digest, KeyKind, SignatureAlgorithm, Signer, Verif
 use zeroize::Zeroizing;
 
 use crate::object::{Imported, digest_info, ecdsa_value};
-use crate::session::{TokenStore, check_new, free, length, map, map_write, secret, spendable};
+use crate::session::{TokenStore, check_new, free, length, map, map_write, reader_of, secret, spendable};
 
 /// Label of the object that holds room on a device.
 const RESERVATION: &[u8] = b"obnova reservation";
@@ -193,6 +193,7 @@ impl KeyStore for TokenStore {
                     library_version,
                 },
             },
+            reader: if self.profile.is_some() { None } else { reader_of(&self.module, slot) },
             pin: tries(info.user_pin_count_low(), info.user_pin_final_try(), info.user_pin_locked()),
             puk: self
                 .profile

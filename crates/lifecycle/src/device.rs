@@ -16,9 +16,44 @@ pub struct DeviceRegister {
     /// Devices, the more particular first.
     #[serde(default)]
     pub device: Vec<Device>,
+    /// Cards by what the reader sees of them, the more particular first.
+    #[serde(default)]
+    pub card: Vec<Card>,
     /// Key sizes that end.
     #[serde(default)]
     pub key_size: Vec<KeySizeEnd>,
+}
+
+/// A card as its reader sees it, before any middleware.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// The name that people know.
+    pub name: String,
+    /// Answers to reset in hexadecimal, where `.` stands for any digit (ISO 7816-3).
+    #[serde(default)]
+    pub atr: Vec<String>,
+    /// Beginning of the reader's name, for tokens that are their own reader.
+    #[serde(default)]
+    pub reader: Option<String>,
+    /// Name of its middleware.
+    pub middleware: String,
+    /// Where this is known from.
+    pub source: String,
+}
+
+impl Card {
+    fn answers(&self, atr: &[u8]) -> bool {
+        let told: String = atr.iter().map(|octet| format!("{octet:02X}")).collect();
+        self.atr.iter().any(|pattern| {
+            pattern.len() == told.len()
+                && pattern.chars().zip(told.chars()).all(|(wanted, is)| wanted == '.' || wanted == is)
+        })
+    }
+
+    fn lies_in(&self, reader: &str) -> bool {
+        self.reader.as_ref().is_some_and(|name| reader.to_lowercase().starts_with(&name.to_lowercase()))
+    }
 }
 
 /// Middleware of a vendor.
@@ -116,6 +151,17 @@ impl DeviceRegister {
         self.middleware.iter().find(|middleware| middleware.name == device.middleware)
     }
 
+    /// The entry of a card: by its answer to reset, or else by the reader that it is itself.
+    pub fn card(&self, reader: &str, atr: &[u8]) -> Option<&Card> {
+        let by_atr = self.card.iter().find(|card| card.answers(atr));
+        by_atr.or_else(|| self.card.iter().find(|card| card.lies_in(reader)))
+    }
+
+    /// The middleware of a card.
+    pub fn middleware_of_card(&self, card: &Card) -> Option<&Middleware> {
+        self.middleware.iter().find(|middleware| middleware.name == card.middleware)
+    }
+
     /// What may be said of a device on a day (`YYYY-MM-DD`).
     pub fn standing(&self, manufacturer: &str, model: &str, today: &str) -> Standing {
         let Some(device) = self.device(manufacturer, model) else { return Standing::Unknown };
@@ -155,6 +201,13 @@ mod tests {
         DeviceRegister {
             read: String::new(),
             middleware: Vec::new(),
+            card: vec![Card {
+                name: "Card".to_owned(),
+                atr: vec!["3B7F96..00".to_owned()],
+                reader: Some("Vendor Token".to_owned()),
+                middleware: String::new(),
+                source: String::new(),
+            }],
             device: vec![device("Token", "Old", Some("2022-12-31")), device("Token", "", Some("2030-07-22"))],
             key_size: vec![KeySizeEnd {
                 shorter_than_rsa: 3000,
@@ -175,6 +228,14 @@ mod tests {
         let mut unseen = register.clone();
         unseen.device[1].seen = false;
         assert!(matches!(unseen.standing("Other", "Token EVO", "2023-01-01"), Standing::Perhaps { .. }));
+    }
+
+    #[test]
+    fn a_card_is_known_by_its_answer_to_reset_or_as_its_own_reader() {
+        let register = register();
+        assert!(register.card("Any reader", &[0x3B, 0x7F, 0x96, 0x12, 0x00]).is_some());
+        assert!(register.card("Any reader", &[0x3B, 0x7F, 0x96, 0x12]).is_none());
+        assert!(register.card("vendor token EVO 00 00", &[0x3B]).is_some());
     }
 
     #[test]

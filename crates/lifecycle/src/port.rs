@@ -242,6 +242,8 @@ pub struct StoreInfo {
     pub name: String,
     /// Token or file.
     pub kind: StoreKind,
+    /// The reader that it lies in, by the name that the system and the module give it; `None` where there is none.
+    pub reader: Option<String>,
     /// State of the PIN.
     pub pin: PinState,
     /// State of the PUK (PKCS#11: the SO PIN); `None` where there is none.

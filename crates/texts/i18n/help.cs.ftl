@@ -206,3 +206,4 @@ help-obnova-generate-to = Složka.
 help-obnova-no_backup = Nové klíče v souborech se nekopírují; víte, že zmizí s diskem.
 help-obnova-backup_to = Složka, kam se nové klíče v souborech hned zkopírují, nejlépe na jiném médiu.
 help-obnova-renew-onto = Nový klíč vytvořit v jiném úložišti, třeba na novém tokenu: jméno nebo část označení.
+help-obnova-doctor-administrator = Napsat, o co požádat správce, když kartě chybí obslužný program.

@@ -206,3 +206,4 @@ help-obnova-generate-to = Folder.
 help-obnova-no_backup = New keys in files are not copied; you know that they go with their disk.
 help-obnova-backup_to = Folder that new keys in files are copied to at once, best on another medium.
 help-obnova-renew-onto = Make the new key in another store, for example on a new token: its name or a part of its identifier.
+help-obnova-doctor-administrator = Write what to ask an administrator for, when a card here lacks its middleware.

@@ -1,0 +1,98 @@
+//! `obnova list`: every store of this computer with its certificates, and the cards that nothing here can use.
+
+use std::process::ExitCode;
+
+use obnova_client::{CardView, CertificateView, ClientError, Clock, StoreView};
+use obnova_texts::Texts;
+use serde_json::json;
+
+use crate::commands::{Context, days, unlocked};
+
+/// Shows all stores with their certificates.
+pub(crate) fn list(context: &Context) -> Result<ExitCode, ClientError> {
+    let texts = context.output.texts;
+    let inventory = unlocked(context)?;
+    let (stores, certificates) = (inventory.stores(), inventory.views(context.clock.now()));
+    let mut lines = Vec::new();
+    for (nth, store) in stores.iter().enumerate() {
+        // Two logins of one device stand under one title.
+        let is_told = stores[..nth].iter().any(|other| other.device == store.device && other.problem.is_none());
+        if is_told {
+            lines.push(format!("  {}", texts.get("list-login", &[("name", &store.name)])));
+        } else {
+            lines.push(title(texts, store));
+        }
+        for view in certificates.iter().filter(|view| view.store == store.id) {
+            certificate(texts, view, &mut lines);
+        }
+    }
+    for one in inventory.cards() {
+        lines.extend(card(texts, one));
+    }
+    let data = json!({ "stores": stores, "certificates": certificates, "cards": inventory.cards() });
+    context.output.data(&lines.join("\n"), &data);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn title(texts: Texts, store: &StoreView) -> String {
+    let (code, detail) = match &store.problem {
+        None => return format!("{}  {}  {}", store.name, store.id, store.model.clone().unwrap_or_default()),
+        Some(problem) => problem.split_once(": ").unwrap_or((problem, "")),
+    };
+    format!("{}\n  [{code}] {} ({detail})", store.name, texts.get(&format!("error-{code}"), &[]))
+}
+
+fn certificate(texts: Texts, view: &CertificateView, lines: &mut Vec<String>) {
+    lines.push(format!(
+        "  {:<14} {:<28} {}  {}",
+        texts.get(&format!("kind-{}", view.kind), &[]),
+        view.name,
+        view.not_after.get(..10).unwrap_or_default(),
+        days(texts, view.days_left)
+    ));
+    lines.push(format!("                 {} (0x{})  {}", view.decimal, view.hexadecimal, view.issuer));
+    if let Some(code) = view.unfit.filter(|code| *code != "expired") {
+        lines.push(format!("                 {}", texts.get(&format!("unfit-{code}"), &[])));
+    }
+    if let Some(code) = view.device.filter(|code| *code != "qualified") {
+        let until = view.device_until.clone().unwrap_or_default();
+        lines.push(format!("                 {}", texts.get(&format!("device-{code}"), &[("until", &until)])));
+    }
+}
+
+/// A card that cannot be used: what it is, what it needs, and who can help.
+pub(crate) fn card(texts: Texts, card: &CardView) -> Vec<String> {
+    let mut lines = vec![texts.get(&format!("card-{}", card.state), &[("reader", &card.reader)])];
+    match &card.card {
+        Some(name) => lines.push(format!("  {}", texts.get("card-looks-like", &[("card", name)]))),
+        None => lines.push(format!("  {}", texts.get("card-unknown", &[("atr", &card.atr)]))),
+    }
+    if let (Some(middleware), Some(download)) = (&card.middleware, &card.download) {
+        lines.push(format!("  {}", texts.get("card-needs", &[("middleware", middleware), ("download", download)])));
+    }
+    match card.administrator {
+        Some(true) => lines.push(format!("  {}", texts.get("card-administrator", &[]))),
+        Some(false) => lines.push(format!("  {}", texts.get("card-yourself", &[]))),
+        None => lines.push(format!("  {}", texts.get("card-ask", &[]))),
+    }
+    lines
+}
+
+/// What an administrator is asked for, for every card that cannot be used here.
+pub(crate) fn for_administrator(texts: Texts, cards: &[CardView]) -> String {
+    let mut lines = vec![texts.get("administrator-greeting", &[]), String::new()];
+    for one in cards {
+        let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| texts.get("not-known", &[]));
+        lines.push(texts.get("administrator-card", &[("card", &or_unknown(&one.card)), ("reader", &one.reader)]));
+        lines.push(texts.get("administrator-atr", &[("atr", &one.atr)]));
+        lines.push(texts.get(
+            "administrator-install",
+            &[("middleware", &or_unknown(&one.middleware)), ("download", &or_unknown(&one.download))],
+        ));
+        lines.push(String::new());
+    }
+    let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
+    lines.push(texts.get("administrator-computer", &[("system", &system)]));
+    lines.push(texts.get("administrator-check", &[]));
+    lines.join("\n") + "\n"
+}
