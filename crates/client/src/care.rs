@@ -49,8 +49,25 @@ pub struct PinView {
     pub name: String,
     /// The PIN.
     pub pin: TriesView,
-    /// The PUK, where there is one.
+    /// The PUK, where there is one that this program can use.
     pub puk: Option<TriesView>,
+    /// The tool that unblocks the PIN, where its module has no call for that.
+    pub unblocked_with: Option<String>,
+}
+
+/// The tool that alone knows the PUK of a device: its module asks an administrator's key for what others ask a PUK.
+fn unblocked_with(info: &StoreInfo) -> Option<String> {
+    let StoreKind::Token { manufacturer, model, .. } = &info.kind else { return None };
+    register().device(manufacturer, model)?.unblock_with.clone()
+}
+
+/// Refuses before anything is asked or sent, where a PUK would go to something else than the card's own PUK.
+fn check_puk(info: &StoreInfo) -> Result<(), ClientError> {
+    match (unblocked_with(info), &info.puk) {
+        (Some(tool), _) => Err(ClientError::new("unblock-elsewhere", tool)),
+        (None, None) => Err(ClientError::new("no-puk", &info.name)),
+        (None, Some(_)) => Ok(()),
+    }
 }
 
 impl PinView {
@@ -59,7 +76,8 @@ impl PinView {
             store: info.id.clone(),
             name: info.name.clone(),
             pin: (&info.pin).into(),
-            puk: info.puk.as_ref().map(Into::into),
+            puk: if unblocked_with(info).is_some() { None } else { info.puk.as_ref().map(Into::into) },
+            unblocked_with: unblocked_with(info),
         }
     }
 }
@@ -113,12 +131,10 @@ impl Inventory {
     ///
     /// # Errors
     ///
-    /// `puk-incorrect`, `puk-locked`, `puk-last-try`, `no-puk`, `pin-length`, `store-busy`.
+    /// `puk-incorrect`, `puk-locked`, `puk-last-try`, `no-puk`, `unblock-elsewhere`, `pin-length`, `store-busy`.
     pub fn unblock_pin(&self, home: &Home, wanted: Option<&str>, pin: &dyn PinSource) -> Result<PinView, ClientError> {
         let open = self.meant(wanted)?;
-        if open.info.puk.is_none() {
-            return Err(ClientError::new("no-puk", &open.info.name));
-        }
+        check_puk(&open.info)?;
         let _lock = home.lock(&open.info.id)?;
         let (puk, new) = (pin.puk(&open.info)?, pin.new_pin(&open.info)?);
         open.store.lock().unblock_pin(&puk, &new, pin.may_spend_last_try())?;
@@ -132,9 +148,7 @@ impl Inventory {
     /// As [`Inventory::unblock_pin`].
     pub fn change_puk(&self, home: &Home, wanted: Option<&str>, pin: &dyn PinSource) -> Result<PinView, ClientError> {
         let open = self.meant(wanted)?;
-        if open.info.puk.is_none() {
-            return Err(ClientError::new("no-puk", &open.info.name));
-        }
+        check_puk(&open.info)?;
         let _lock = home.lock(&open.info.id)?;
         let (old, new) = (pin.puk(&open.info)?, pin.new_puk(&open.info)?);
         open.store.lock().change_puk(&old, &new, pin.may_spend_last_try())?;
@@ -212,6 +226,9 @@ impl Inventory {
         let open = self.meant(wanted)?;
         if typed != open.info.name {
             return Err(ClientError::new("name-not-typed", &open.info.name));
+        }
+        if matches!(open.info.kind, StoreKind::Token { .. }) {
+            check_puk(&open.info)?;
         }
         let _lock = home.lock(&open.info.id)?;
         for journey in crate::JourneyView::all(home, &crate::SystemClock::default())? {

@@ -174,7 +174,10 @@ impl Found {
     /// How well the module serves this device: named by the person, known to be the device's own, makes keys here.
     fn merit(&self) -> (bool, bool, bool) {
         let is_known = match &self.info.kind {
-            StoreKind::Token { manufacturer, model, .. } => register::register().device(manufacturer, model).is_some(),
+            StoreKind::Token { manufacturer, model, .. } => {
+                // OpenSC reads everybody's cards; the maker's own module knows more of them.
+                register::register().device(manufacturer, model).is_some_and(|device| device.middleware != "OpenSC")
+            }
             _ => false,
         };
         (self.is_named, is_known, !self.info.key_kinds.is_empty())

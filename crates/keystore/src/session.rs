@@ -169,7 +169,10 @@ pub(crate) fn map_write(error: Error) -> KeyStoreError {
         Error::Pkcs11(code @ (RvError::GeneralError | RvError::DeviceError | RvError::FunctionFailed), call) => {
             KeyStoreError::WriteFailed { call: format!("C_{call:?}"), code: format!("{code:?}") }
         }
-        Error::Pkcs11(RvError::UserNotLoggedIn | RvError::UserTypeInvalid, _) => KeyStoreError::ManagedElsewhere,
+        // A module that does not write at all leaves that to another tool.
+        Error::Pkcs11(RvError::UserNotLoggedIn | RvError::UserTypeInvalid | RvError::FunctionNotSupported, _) => {
+            KeyStoreError::ManagedElsewhere
+        }
         other => map(other),
     }
 }

@@ -101,6 +101,8 @@ impl TokenStore {
                     KeyStoreError::PukIncorrect { final_try: after.final_try }
                 }
             }
+            // There is no such login here: OpenSC says so of PIV cards by a general error.
+            KeyStoreError::Module { .. } => KeyStoreError::NotPossible,
             other => other,
         }
     }
@@ -324,18 +326,30 @@ impl KeyStore for TokenStore {
         if matches!(kind, KeyKind::Rsa(_)) {
             private.push(Attribute::Decrypt(true));
         }
+        let is_template = |made: &Result<ObjectHandle, Error>| {
+            matches!(
+                made,
+                Err(Error::Pkcs11(
+                    RvError::AttributeTypeInvalid
+                        | RvError::AttributeValueInvalid
+                        | RvError::AttributeReadOnly
+                        | RvError::TemplateInconsistent,
+                    _
+                ))
+            )
+        };
         let mut made = self.make_pair(&mechanism, &public, &private);
-        if let Err(Error::Pkcs11(
-            RvError::AttributeTypeInvalid
-            | RvError::AttributeValueInvalid
-            | RvError::AttributeReadOnly
-            | RvError::TemplateInconsistent,
-            _,
-        )) = made
-        {
+        if is_template(&made) {
             // Once more with the least that means the same: some cards take nothing else.
             public.retain(|attribute| !matches!(attribute, Attribute::Verify(_) | Attribute::Private(_)));
             private.retain(|attribute| !matches!(attribute, Attribute::Extractable(_) | Attribute::Decrypt(_)));
+            made = self.make_pair(&mechanism, &public, &private);
+        }
+        if is_template(&made) {
+            // On some cards the identifier names the place of the key, and is not ours to choose.
+            for template in [&mut public, &mut private] {
+                template.retain(|attribute| !matches!(attribute, Attribute::Id(_) | Attribute::Label(_)));
+            }
             made = self.make_pair(&mechanism, &public, &private);
         }
         let object = made.map_err(|error| match error {
@@ -348,6 +362,8 @@ impl KeyStore for TokenStore {
                 | RvError::FunctionNotSupported,
                 _,
             ) => KeyStoreError::KeyKindUnsupported(kind),
+            // It wants to be told the place: who knows its places is the tool of whoever manages it.
+            Error::Pkcs11(RvError::TemplateIncomplete, _) => KeyStoreError::ManagedElsewhere,
             error => map_write(error),
         })?;
         self.public_key_of(object)?.0.ok_or(KeyStoreError::NotStored)

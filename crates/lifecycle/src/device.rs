@@ -96,6 +96,9 @@ pub struct Device {
     /// Pairs that fit on it, where somebody counted.
     #[serde(default)]
     pub fits: Option<u8>,
+    /// The tool that unblocks its PIN, where PKCS#11 has no call for that: its SO login is an administrator's key.
+    #[serde(default)]
+    pub unblock_with: Option<String>,
     /// Whether its manufacturer and model were seen on a real device, or are only what they should be.
     #[serde(default)]
     pub seen: bool,
@@ -195,6 +198,7 @@ mod tests {
             qualified_until: until.map(str::to_owned),
             pins: 1,
             fits: None,
+            unblock_with: None,
             seen: true,
             source: String::new(),
         };

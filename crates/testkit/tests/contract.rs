@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use obnova_crypto::{Primitives, SoftwareKey};
-use obnova_lifecycle::port::{KeyStore, KeyStoreError, Scheme};
+use obnova_lifecycle::port::{KeyStore, KeyStoreError, Scheme, StoreInfo};
 use obnova_lifecycle::retirement::{OrphanStanding, Standing, permit, permit_orphan};
 use obnova_pki::certificate::{ToBeSigned, sign};
 use obnova_pki::{Certificate, KeyKind, Name, Serial, SignatureAlgorithm, Signer, Verifier, oid};
@@ -11,26 +11,92 @@ use obnova_pki::{Certificate, KeyKind, Name, Serial, SignatureAlgorithm, Signer,
 use crate::bench::{Bench, PIN, PUK, pin};
 use crate::stage::has_softhsm;
 
+/// Something that keeps keys, with the hands that are not ours: those of its maker's tools.
+pub(crate) trait Ground {
+    /// What it is called when something does not hold.
+    fn name(&self) -> &str;
+
+    /// Its stores, as a fresh process sees them.
+    fn stores(&self) -> Vec<(Box<dyn KeyStore>, StoreInfo)>;
+
+    /// How often a PIN was sent so far, where somebody counts.
+    fn logins(&self) -> Option<usize> {
+        None
+    }
+
+    /// A pair that somebody else makes for a login of the device: its SubjectPublicKeyInfo.
+    fn pair_of_others(&self, login: usize) -> Vec<u8> {
+        panic!("{}: nobody else makes a key for login {login}", self.name())
+    }
+
+    /// A certificate that somebody else writes beside that pair.
+    fn certificate_of_others(&self, login: usize, certificate: &Certificate) {
+        panic!("{}: nobody else writes {} for login {login}", self.name(), certificate.serial().decimal())
+    }
+
+    /// The PIN unblocked and made what it was, by somebody else.
+    fn unblock(&self) {
+        panic!("{}: nobody else unblocks it", self.name())
+    }
+}
+
+impl Ground for Bench {
+    fn name(&self) -> &str {
+        "bench"
+    }
+
+    fn stores(&self) -> Vec<(Box<dyn KeyStore>, StoreInfo)> {
+        self.host()
+            .stores()
+            .unwrap()
+            .into_iter()
+            .map(|(store, info)| (Box::new(store) as Box<dyn KeyStore>, info))
+            .collect()
+    }
+
+    fn logins(&self) -> Option<usize> {
+        Some(self.calls().iter().filter(|call| *call == "C_Login").count())
+    }
+}
+
 /// What a kind of device does differently.
-struct Expected {
+pub(crate) struct Expected {
     /// How many logins it shows.
-    logins: usize,
+    pub(crate) logins: usize,
     /// Whether the holder's PIN makes keys.
-    generates: Result<(), KeyStoreError>,
-    /// Whether it counts wrong PINs, and locks.
-    counts: bool,
+    pub(crate) generates: Result<(), KeyStoreError>,
+    /// What is said when a certificate is to be written beside a key that somebody else made.
+    pub(crate) installs: Result<(), KeyStoreError>,
+    /// Whether somebody else can make keys on it in this suite.
+    pub(crate) has_others: bool,
+    /// Whether a wrong PIN is refused at all, and counted until it locks.
+    pub(crate) counts: bool,
     /// Whether it warns before the last try.
-    warns_early: bool,
+    pub(crate) warns_early: bool,
+    /// Whether the try that locks it is told as such, or as one more wrong PIN.
+    pub(crate) unblocks: Result<(), KeyStoreError>,
     /// Whether the PIN is typed on the device.
-    pad: bool,
+    pub(crate) pad: bool,
+    /// Whether certificates are shown before the PIN.
+    pub(crate) shows: bool,
 }
 
 impl Expected {
-    fn plain() -> Self {
-        Self { logins: 1, generates: Ok(()), counts: false, warns_early: true, pad: false }
+    pub(crate) fn plain() -> Self {
+        Self {
+            logins: 1,
+            generates: Ok(()),
+            installs: Ok(()),
+            has_others: false,
+            counts: false,
+            warns_early: true,
+            unblocks: Ok(()),
+            pad: false,
+            shows: true,
+        }
     }
 
-    fn counting() -> Self {
+    pub(crate) fn counting() -> Self {
         Self { counts: true, ..Self::plain() }
     }
 }
@@ -55,7 +121,7 @@ pub(crate) fn certificate(public_key: &[u8], serial: u8, life: Duration) -> Cert
     sign(&tbs.to_der().unwrap(), &authority as &dyn Signer).unwrap()
 }
 
-fn proves(store: &mut dyn KeyStore, key: &[u8]) {
+pub(crate) fn proves(store: &mut dyn KeyStore, key: &[u8]) {
     let algorithm = KeyKind::of(key).unwrap().signature_algorithm();
     for round in 0..3u8 {
         let signature = store.sign(key, Scheme::Plain(algorithm), &[round; 40]).unwrap();
@@ -64,85 +130,126 @@ fn proves(store: &mut dyn KeyStore, key: &[u8]) {
 }
 
 fn hold(labels: &[&str], rules: &str, expected: &Expected) {
-    let bench = Bench::new(labels, rules);
-    let host = bench.host();
-    let mut stores = host.stores().unwrap();
-    assert_eq!(stores.len(), expected.logins, "{rules}");
+    hold_on(&Bench::new(labels, rules), expected);
+}
+
+/// The one scenario.
+pub(crate) fn hold_on(ground: &dyn Ground, expected: &Expected) {
+    let name = ground.name();
+    let mut stores = ground.stores();
+    assert_eq!(stores.len(), expected.logins, "{name}");
     if let [(_, first), (_, second)] = stores.as_slice() {
         assert_eq!(first.device, second.device, "one device");
         assert_ne!(first.id, second.id, "two logins");
     }
-    for (store, info) in &mut stores {
+    for (nth, (store, info)) in stores.iter_mut().enumerate() {
+        let store = store.as_mut();
         assert_eq!(info.pin.pad, expected.pad);
-        assert_eq!(store.certificates().unwrap(), []);
+        assert!(!expected.shows || store.certificates().unwrap().is_empty());
         if !expected.pad {
-            wrong_pins(&bench, rules, store, expected);
+            wrong_pins(ground, store, expected);
         }
         store.unlock(&pin(PIN), true).unwrap();
         let made = store.generate(KeyKind::P256, "bench");
-        let key = match (&made, &expected.generates) {
-            (Ok(key), Ok(())) => key.clone(),
-            (Err(found), Err(wanted)) if found == wanted => continue,
-            _ => panic!("{rules}: {made:?}"),
-        };
-        assert!(store.keys().unwrap().contains(&key));
-        proves(store, &key);
-        let other = certificate(SoftwareKey::generate(KeyKind::P256).unwrap().public_key(), 9, Duration::from_secs(1));
-        assert_eq!(store.install(&other), Err(KeyStoreError::NotOurKey));
-        let first = certificate(&key, 1, Duration::from_secs(1));
-        store.install(&first).unwrap();
-        store.install(&first).unwrap();
-        assert_eq!(store.certificates().unwrap(), std::slice::from_ref(&first), "once, and byte for byte");
-        proves(store, &key);
-        // RSA: what the device says that it makes, it makes; longer ones are refused by name.
-        let largest = info.key_kinds.iter().filter_map(|kind| match kind {
-            KeyKind::Rsa(bits) => Some(*bits),
-            _ => None,
-        });
-        if largest.max().is_some_and(|most| most < 4096) {
-            let refused = store.generate(KeyKind::Rsa(4096), "too long");
-            assert_eq!(refused, Err(KeyStoreError::KeyKindUnsupported(KeyKind::Rsa(4096))));
+        match (&made, &expected.generates) {
+            (Ok(key), Ok(())) => one_life(store, info, key),
+            (Err(found), Err(wanted)) if found == wanted => {
+                if expected.has_others {
+                    kept_by_others(ground, nth, expected);
+                }
+            }
+            _ => panic!("{name}: {made:?}"),
         }
-        // A second key; the first is removed, and only the first.
-        let second = store.generate(KeyKind::P256, "bench").unwrap();
-        let standing = Standing {
-            successor_proven: false,
-            successor_registered: false,
-            registration_said: false,
-            consequence_typed: false,
-            decryption_waived: true,
-        };
-        let gone = permit(&first, &standing, SystemTime::now()).unwrap();
-        store.remove(&gone).unwrap();
-        store.remove(&gone).unwrap();
-        assert_eq!(store.keys().unwrap(), std::slice::from_ref(&second));
-        assert_eq!(store.certificates().unwrap(), []);
-        let orphan = OrphanStanding { request_open: false, request_closed: true, loss_typed: false };
-        store.remove(&permit_orphan(&second, &orphan, SystemTime::now()).unwrap()).unwrap();
-        assert_eq!(store.keys().unwrap(), Vec::<Vec<u8>>::new());
-        let census = store.census().unwrap();
-        assert_eq!((census.certificates, census.private_keys, census.public_keys), (0, 0, 0), "nothing is left behind");
     }
 }
 
-fn wrong_pins(bench: &Bench, rules: &str, store: &mut dyn KeyStore, expected: &Expected) {
+/// A key made here: certified, used, and removed beside a second one that stays.
+fn one_life(store: &mut dyn KeyStore, info: &StoreInfo, key: &[u8]) {
+    assert!(store.keys().unwrap().iter().any(|known| known == key));
+    proves(store, key);
+    let other = certificate(SoftwareKey::generate(KeyKind::P256).unwrap().public_key(), 9, Duration::from_secs(1));
+    assert_eq!(store.install(&other), Err(KeyStoreError::NotOurKey));
+    let first = certificate(key, 1, Duration::from_secs(1));
+    store.install(&first).unwrap();
+    store.install(&first).unwrap();
+    assert_eq!(store.certificates().unwrap(), std::slice::from_ref(&first), "once, and byte for byte");
+    proves(store, key);
+    // RSA: what the device says that it makes, it makes; longer ones are refused by name.
+    let largest = info.key_kinds.iter().filter_map(|kind| match kind {
+        KeyKind::Rsa(bits) => Some(*bits),
+        _ => None,
+    });
+    if largest.max().is_some_and(|most| most < 4096) {
+        let refused = store.generate(KeyKind::Rsa(4096), "too long");
+        assert_eq!(refused, Err(KeyStoreError::KeyKindUnsupported(KeyKind::Rsa(4096))));
+    }
+    // A second key; the first is removed, and only the first.
+    let second = store.generate(KeyKind::P256, "bench").unwrap();
+    let standing = Standing {
+        successor_proven: false,
+        successor_registered: false,
+        registration_said: false,
+        consequence_typed: false,
+        decryption_waived: true,
+    };
+    let gone = permit(&first, &standing, SystemTime::now()).unwrap();
+    store.remove(&gone).unwrap();
+    store.remove(&gone).unwrap();
+    assert_eq!(store.keys().unwrap(), std::slice::from_ref(&second));
+    assert_eq!(store.certificates().unwrap(), []);
+    let orphan = OrphanStanding { request_open: false, request_closed: true, loss_typed: false };
+    store.remove(&permit_orphan(&second, &orphan, SystemTime::now()).unwrap()).unwrap();
+    assert_eq!(store.keys().unwrap(), Vec::<Vec<u8>>::new());
+    let census = store.census().unwrap();
+    assert_eq!((census.certificates, census.private_keys, census.public_keys), (0, 0, 0), "nothing is left behind");
+}
+
+/// A device whose keys somebody else makes: it signs, shows, and is not written to. What others do is seen by a fresh
+/// process: modules remember what they read.
+fn kept_by_others(ground: &dyn Ground, login: usize, expected: &Expected) {
+    let name = ground.name();
+    let fresh = || ground.stores().remove(login).0;
+    let key = ground.pair_of_others(login);
+    let mut store = fresh();
+    store.unlock(&pin(PIN), true).unwrap();
+    assert!(store.keys().unwrap().contains(&key), "{name}: the key is seen");
+    proves(store.as_mut(), &key);
+    let first = certificate(&key, 1, Duration::from_secs(1));
+    assert_eq!(store.install(&first), expected.installs, "{name}");
+    let other = certificate(SoftwareKey::generate(KeyKind::P256).unwrap().public_key(), 9, Duration::from_secs(1));
+    assert_eq!(store.install(&other), Err(KeyStoreError::NotOurKey), "{name}");
+    drop(store);
+    ground.certificate_of_others(login, &first);
+    let mut store = fresh();
+    assert!(store.certificates().unwrap().contains(&first), "{name}: the certificate is seen");
+    store.unlock(&pin(PIN), true).unwrap();
+    proves(store.as_mut(), &key);
+}
+
+fn wrong_pins(ground: &dyn Ground, store: &mut dyn KeyStore, expected: &Expected) {
+    let name = ground.name();
     let wrong = |store: &mut dyn KeyStore, last| store.unlock(&pin("000000"), last);
-    assert_eq!(wrong(store, false), Err(KeyStoreError::PinIncorrect { final_try: false }));
-    let logins = || bench.calls().iter().filter(|call| *call == "C_Login").count();
-    let sent = logins();
+    assert_eq!(wrong(store, false), Err(KeyStoreError::PinIncorrect { final_try: false }), "{name}");
+    let sent = ground.logins();
+    let more = |count: usize| sent.map(|sent| sent + count);
     if expected.counts {
-        assert_eq!(store.info().unwrap().pin.count_low, expected.warns_early, "{rules}");
-        assert_eq!(wrong(store, false), Err(KeyStoreError::PinIncorrect { final_try: true }));
+        assert_eq!(store.info().unwrap().pin.count_low, expected.warns_early, "{name}");
+        assert_eq!(wrong(store, false), Err(KeyStoreError::PinIncorrect { final_try: true }), "{name}");
         // The last try is not spent unasked, not even a right one.
         assert_eq!(store.unlock(&pin(PIN), false), Err(KeyStoreError::PinLastTry));
-        assert_eq!(logins(), sent + 1, "nothing was sent");
-        assert_eq!(wrong(store, true), Err(KeyStoreError::PinLocked));
+        assert_eq!(ground.logins(), more(1), "nothing was sent");
+        assert_eq!(wrong(store, true), Err(KeyStoreError::PinLocked), "{name}");
         assert_eq!(store.unlock(&pin(PIN), true), Err(KeyStoreError::PinLocked));
-        assert_eq!(logins(), sent + 2, "a locked PIN is not tried");
-        store.unblock_pin(&pin(PUK), &pin("654321"), false).unwrap();
-        store.unlock(&pin("654321"), false).unwrap();
-        store.change_pin(&pin("654321"), &pin(PIN), false).unwrap();
-        assert!(!store.info().unwrap().pin.locked);
+        assert_eq!(ground.logins(), more(2), "a locked PIN is not tried");
+        let unblocked = store.unblock_pin(&pin(PUK), &pin("654321"), false);
+        assert_eq!(unblocked, expected.unblocks, "{name}");
+        if unblocked.is_ok() {
+            store.unlock(&pin("654321"), false).unwrap();
+            store.change_pin(&pin("654321"), &pin(PIN), false).unwrap();
+        } else {
+            ground.unblock();
+        }
+        assert!(!store.info().unwrap().pin.locked, "{name}");
     }
 }
 

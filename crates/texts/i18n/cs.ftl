@@ -403,3 +403,5 @@ error-card-unseen = Tuto kartu na tomto počítači žádný program nepřečte.
 error-card-blank = Karta nebyla inicializována nebo teď neodpovídá. Vytáhněte ji a znovu zasuňte; nepomůže-li to, nechte ji inicializovat tím, kdo vám ji vydal.
 error-readers-no-service = Neběží systémová služba pro čtečky karet. Na Linuxu spusťte pcscd (systemctl start pcscd.socket), ve Windows službu „Čipová karta“.
 error-readers-no-library = Tento systém nemá podporu čteček karet. Na Linuxu nainstalujte balíky pcscd a libpcsclite1; bez nich není vidět žádný token.
+error-unblock-elsewhere = PIN této karty odblokuje jen její vlastní nástroj, pomocí PUK karty. Na kartu se nic neposlalo.
+pin-unblocked-with = odblokuje { $tool }

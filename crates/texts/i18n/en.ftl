@@ -399,3 +399,5 @@ error-card-unseen = No program on this computer can read this card. "obnova list
 error-card-blank = The card was not initialised, or does not answer just now. Pull it and insert it again; if that does not help, have it initialised by whoever gave it to you.
 error-readers-no-service = The system's service for card readers does not run. On Linux: start pcscd (systemctl start pcscd.socket); on Windows: start the service "Smart Card".
 error-readers-no-library = This system has no support for card readers. On Linux install the packages pcscd and libpcsclite1; without them no token is seen.
+error-unblock-elsewhere = The PIN of this card is unblocked by its own tool only, with the card's PUK. Nothing was sent to the card.
+pin-unblocked-with = unblocked by { $tool }
