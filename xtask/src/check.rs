@@ -17,6 +17,7 @@ const ARCHIVE: &str = "../shared/advisory-db.tar.gz";
 /// Format, clippy without a warning, dependencies, tidy.
 pub(crate) fn run() -> Outcome {
     crate::run("cargo", &["fmt", "--all", "--check"])?;
+    crate::run("cargo", &["fmt", "--manifest-path", "vcard/Cargo.toml", "--check"])?;
     crate::run("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])?;
     dependencies()?;
     tidy::run()

@@ -7,9 +7,15 @@ use std::time::Instant;
 use crate::{Outcome, check, run as program, systems};
 
 /// Debian packages that the tests use, with the program or file that shows that each is there.
-const PACKAGES: [(&str, &str); 15] = [
+const PACKAGES: [(&str, &str); 21] = [
     ("softhsm2", "/usr/bin/softhsm2-util"),
     ("opensc", "/usr/bin/pkcs11-tool"),
+    ("opensc-pkcs11", "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"),
+    ("pcscd", "/usr/sbin/pcscd"),
+    ("vsmartcard-vpcd", "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"),
+    ("ykcs11", "/usr/lib/x86_64-linux-gnu/libykcs11.so.2"),
+    ("yubico-piv-tool", "/usr/bin/yubico-piv-tool"),
+    ("clang", "/usr/bin/clang"),
     ("postgresql", "/usr/lib/postgresql"),
     ("openssl", "/usr/bin/openssl"),
     ("curl", "/usr/bin/curl"),
@@ -130,6 +136,12 @@ fn stage(name: &str, work: impl FnOnce() -> Outcome) -> Outcome {
     done
 }
 
+/// The card made of software: a workspace of its own, in the same target folder.
+pub(crate) fn vcard(verb: &str, rest: &[&str]) -> Outcome {
+    let place = ["--manifest-path", "vcard/Cargo.toml", "--target-dir", "target", "--features", "openpgp", "--locked"];
+    program("cargo", &[&[verb], &place[..], rest].concat())
+}
+
 /// Lists and installs packages, then runs everything; `--quick` needs no package.
 pub(crate) fn run(arguments: &[&str]) -> Outcome {
     let quick = arguments.contains(&"--quick");
@@ -158,7 +170,10 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
         return Ok(());
     }
     stage("peers", || {
-        program("cargo", &["test", "--package", "obnova-testkit", "--", "peers::", "foreign::", "files::", "est::"])
+        vcard("clippy", &["--quiet", "--", "-D", "warnings"])?;
+        vcard("build", &["--quiet"])?;
+        let judged = ["peers::", "foreign::", "files::", "est::", "cards::"];
+        program("cargo", &[&["test", "--package", "obnova-testkit", "--"], &judged[..]].concat())
     })?;
     stage("slow", || {
         program(

@@ -35,6 +35,7 @@ pub(crate) fn run() -> Outcome {
     imports(&mut wrong)?;
     papers(&mut wrong)?;
     lengths(&root().join("crates"), &mut wrong).map_err(|error| error.to_string())?;
+    lengths(&root().join("vcard/src"), &mut wrong).map_err(|error| error.to_string())?;
     lengths(&root().join("xtask"), &mut wrong).map_err(|error| error.to_string())?;
     texts(&mut wrong)?;
     if wrong.is_empty() { Ok(()) } else { Err(format!("tidy:\n  {}", wrong.join("\n  "))) }
@@ -95,6 +96,7 @@ fn papers(wrong: &mut Vec<String>) -> Outcome {
         "road",
         "messages",
         "care",
+        "cards",
         "contract",
         "token",
         "foreign_ground",

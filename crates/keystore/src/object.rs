@@ -43,6 +43,10 @@ pub(crate) fn ec_spki(parameters: &[u8], point: &[u8]) -> Option<Vec<u8>> {
         Ok(wrapped) => wrapped.as_bytes().to_vec(),
         Err(_) => point.to_vec(),
     };
+    // Uncompressed points of P-256, P-384 and P-521 (SEC 1, 2.3.3); some modules answer with anything at all.
+    if !matches!((point.first(), point.len()), (Some(4), 65 | 97 | 133)) {
+        return None;
+    }
     spki(oid::EC_PUBLIC_KEY, Any::from_der(parameters).ok()?, &point)
 }
 

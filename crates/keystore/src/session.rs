@@ -151,6 +151,7 @@ pub(crate) fn map(error: Error) -> KeyStoreError {
             | RvError::SessionHandleInvalid
             | RvError::SessionClosed => KeyStoreError::Gone,
             RvError::DeviceMemory => KeyStoreError::Full,
+            RvError::FunctionNotSupported => KeyStoreError::NotPossible,
             code => KeyStoreError::Module { call: format!("C_{call:?}"), code: format!("{code:?}") },
         },
         other => KeyStoreError::Module { call: "module".to_owned(), code: other.to_string() },
@@ -169,10 +170,17 @@ pub(crate) fn map_write(error: Error) -> KeyStoreError {
         Error::Pkcs11(code @ (RvError::GeneralError | RvError::DeviceError | RvError::FunctionFailed), call) => {
             KeyStoreError::WriteFailed { call: format!("C_{call:?}"), code: format!("{code:?}") }
         }
-        // A module that does not write at all leaves that to another tool.
-        Error::Pkcs11(RvError::UserNotLoggedIn | RvError::UserTypeInvalid | RvError::FunctionNotSupported, _) => {
-            KeyStoreError::ManagedElsewhere
-        }
+        // A module that does not write at all, or wants another PIN for it than the one that was right at the login,
+        // leaves that to another tool.
+        Error::Pkcs11(
+            RvError::UserNotLoggedIn
+            | RvError::UserTypeInvalid
+            | RvError::FunctionNotSupported
+            | RvError::PinIncorrect
+            | RvError::PinInvalid
+            | RvError::PinLenRange,
+            _,
+        ) => KeyStoreError::ManagedElsewhere,
         other => map(other),
     }
 }

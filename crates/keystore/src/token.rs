@@ -216,12 +216,26 @@ impl KeyStore for TokenStore {
         let state = spendable(&info, last_try)?;
         let typed = secret(pin);
         let typed = (!state.pad).then_some(&typed);
-        match self.session()?.login(UserType::User, typed) {
-            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
+        let mut login = self.session()?.login(UserType::User, typed);
+        if let Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) = login {
+            let is_the_same = self.accepted.as_ref().is_some_and(|known| known.expose() == pin.expose());
+            if state.pad || is_the_same {
+                return Ok(());
+            }
+            // A PIN that nobody checked is not said to be right.
+            self.signing.clear();
+            self.session()?.logout().map_err(map)?;
+            login = self.session()?.login(UserType::User, typed);
+        }
+        match login {
+            Ok(()) => {
                 self.accepted = (!state.pad).then(|| pin.clone());
                 Ok(())
             }
-            Err(error) => Err(self.refused_pin(error)),
+            Err(error) => {
+                self.accepted = None;
+                Err(self.refused_pin(error))
+            }
         }
     }
 
@@ -333,7 +347,8 @@ impl KeyStore for TokenStore {
                     RvError::AttributeTypeInvalid
                         | RvError::AttributeValueInvalid
                         | RvError::AttributeReadOnly
-                        | RvError::TemplateInconsistent,
+                        | RvError::TemplateInconsistent
+                        | RvError::ArgumentsBad,
                     _
                 ))
             )
@@ -345,28 +360,33 @@ impl KeyStore for TokenStore {
             private.retain(|attribute| !matches!(attribute, Attribute::Extractable(_) | Attribute::Decrypt(_)));
             made = self.make_pair(&mechanism, &public, &private);
         }
-        if is_template(&made) {
-            // On some cards the identifier names the place of the key, and is not ours to choose.
-            for template in [&mut public, &mut private] {
-                template.retain(|attribute| !matches!(attribute, Attribute::Id(_) | Attribute::Label(_)));
-            }
-            made = self.make_pair(&mechanism, &public, &private);
-        }
+        // Never without an identifier of our own: a card that chooses the place itself may choose that of a key in use.
+        let is_offered = is_template(&made) && self.slot().is_ok_and(|slot| self.key_kinds(slot).contains(&kind));
         let object = made.map_err(|error| match error {
+            // It makes such keys, and refuses the identifier, which there is the name of a place: who knows its places
+            // is the tool of whoever manages it.
+            _ if is_offered => KeyStoreError::ManagedElsewhere,
             Error::Pkcs11(
                 RvError::KeySizeRange
                 | RvError::MechanismInvalid
                 | RvError::MechanismParamInvalid
                 | RvError::CurveNotSupported
+                | RvError::DomainParamsInvalid
+                | RvError::ArgumentsBad
                 | RvError::AttributeValueInvalid
                 | RvError::FunctionNotSupported,
                 _,
             ) => KeyStoreError::KeyKindUnsupported(kind),
-            // It wants to be told the place: who knows its places is the tool of whoever manages it.
-            Error::Pkcs11(RvError::TemplateIncomplete, _) => KeyStoreError::ManagedElsewhere,
             error => map_write(error),
         })?;
-        self.public_key_of(object)?.0.ok_or(KeyStoreError::NotStored)
+        // Some modules make something else than they were asked for, or tell a key that is none.
+        match self.public_key_of(object)?.0 {
+            Some(key) if KeyKind::of(&key) == Ok(kind) => Ok(key),
+            Some(_) => {
+                Err(KeyStoreError::WriteFailed { call: "C_GenerateKeyPair".to_owned(), code: "another key".to_owned() })
+            }
+            None => Err(KeyStoreError::NotStored),
+        }
     }
 
     fn sign(&mut self, public_key: &[u8], scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
@@ -379,7 +399,15 @@ impl KeyStore for TokenStore {
                 known
             }
         };
-        let signature = self.sign_by(object, scheme, message);
+        let signature = self.sign_by(object, scheme, message).and_then(|signature| {
+            // Some modules derive the key that they show from the certificate beside it, which may be another's.
+            match scheme {
+                Scheme::Plain(algorithm) if Primitives.verify(public_key, algorithm, message, &signature).is_err() => {
+                    Err(KeyStoreError::AnotherKey)
+                }
+                _ => Ok(signature),
+            }
+        });
         if signature.is_err() {
             self.signing.clear();
         }

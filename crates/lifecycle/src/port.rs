@@ -104,6 +104,8 @@ pub enum KeyStoreError {
     NotOurKey,
     /// What was written is not what is read back.
     NotStored,
+    /// The device signed with another key than the one that it shows.
+    AnotherKey,
     /// This kind of key cannot be made here.
     KeyKindUnsupported(#[serde(with = "kind_name")] KeyKind),
     /// Keys and certificates of this device are written under another login than the holder's: it is managed elsewhere.
@@ -167,6 +169,7 @@ impl KeyStoreError {
             Self::KeyMissing => "key-missing",
             Self::NotOurKey => "not-our-key",
             Self::NotStored => "not-stored",
+            Self::AnotherKey => "another-key",
             Self::KeyKindUnsupported(_) => "key-kind-unsupported",
             Self::ManagedElsewhere => "managed-elsewhere",
             Self::NotPossible => "not-possible-here",

@@ -19,6 +19,11 @@ pub(crate) trait Ground {
     /// Its stores, as a fresh process sees them.
     fn stores(&self) -> Vec<(Box<dyn KeyStore>, StoreInfo)>;
 
+    /// Its PUK.
+    fn puk(&self) -> &str {
+        PUK
+    }
+
     /// How often a PIN was sent so far, where somebody counts.
     fn logins(&self) -> Option<usize> {
         None
@@ -29,8 +34,8 @@ pub(crate) trait Ground {
         panic!("{}: nobody else makes a key for login {login}", self.name())
     }
 
-    /// A certificate that somebody else writes beside that pair.
-    fn certificate_of_others(&self, login: usize, certificate: &Certificate) {
+    /// A certificate that somebody else writes beside that pair; `false` when the device has no place for it.
+    fn certificate_of_others(&self, login: usize, certificate: &Certificate) -> bool {
         panic!("{}: nobody else writes {} for login {login}", self.name(), certificate.serial().decimal())
     }
 
@@ -219,9 +224,9 @@ fn kept_by_others(ground: &dyn Ground, login: usize, expected: &Expected) {
     let other = certificate(SoftwareKey::generate(KeyKind::P256).unwrap().public_key(), 9, Duration::from_secs(1));
     assert_eq!(store.install(&other), Err(KeyStoreError::NotOurKey), "{name}");
     drop(store);
-    ground.certificate_of_others(login, &first);
+    let is_written = ground.certificate_of_others(login, &first);
     let mut store = fresh();
-    assert!(store.certificates().unwrap().contains(&first), "{name}: the certificate is seen");
+    assert!(!is_written || store.certificates().unwrap().contains(&first), "{name}: the certificate is seen");
     store.unlock(&pin(PIN), true).unwrap();
     proves(store.as_mut(), &key);
 }
@@ -241,7 +246,7 @@ fn wrong_pins(ground: &dyn Ground, store: &mut dyn KeyStore, expected: &Expected
         assert_eq!(wrong(store, true), Err(KeyStoreError::PinLocked), "{name}");
         assert_eq!(store.unlock(&pin(PIN), true), Err(KeyStoreError::PinLocked));
         assert_eq!(ground.logins(), more(2), "a locked PIN is not tried");
-        let unblocked = store.unblock_pin(&pin(PUK), &pin("654321"), false);
+        let unblocked = store.unblock_pin(&pin(ground.puk()), &pin("654321"), false);
         assert_eq!(unblocked, expected.unblocks, "{name}");
         if unblocked.is_ok() {
             store.unlock(&pin("654321"), false).unwrap();

@@ -405,3 +405,4 @@ error-readers-no-service = Neběží systémová služba pro čtečky karet. Na 
 error-readers-no-library = Tento systém nemá podporu čteček karet. Na Linuxu nainstalujte balíky pcscd a libpcsclite1; bez nich není vidět žádný token.
 error-unblock-elsewhere = PIN této karty odblokuje jen její vlastní nástroj, pomocí PUK karty. Na kartu se nic neposlalo.
 pin-unblocked-with = odblokuje { $tool }
+error-another-key = Zařízení podepsalo jiným klíčem, než který ukazuje: nejspíš k němu byl zapsán certifikát jiného klíče. Nic se neodeslalo. Nechte tam zapsat správný certifikát tím, kdo zařízení spravuje, nebo obnovte na jiné zařízení.
