@@ -26,7 +26,7 @@ use crate::home::{AuthorityRecord, BackupSetting, Invitation};
 use crate::inventory::Inventory;
 use crate::journal::{Evidence, ItemPlan, Journal};
 use crate::known::{Came, Known, fold, is_finished, is_removed, plan_of};
-use crate::preflight::{check_middleware, issuers};
+use crate::preflight::{check_middleware, issuers, key_for};
 use crate::transfer::back_up;
 use crate::way::{Way, mailed};
 use crate::{ClientError, Home, Preflight};
@@ -224,8 +224,7 @@ impl<'a> Journey<'a> {
         let http = HttpClient::new(&record.tls_trust(), None)?;
         let directory = ObnovaAuthority { http: &http, address: &invitation.authority }.directory()?;
         check_middleware(&open.info, directory.as_ref())?;
-        let key = key.or_else(|| open.info.key_kinds.first().copied());
-        let key = key.ok_or_else(|| ClientError::new("key-kind-unsupported", store))?;
+        let key = key_for(&open.info, key, clock)?;
         let kind = if invitation.profile.starts_with("qualified") { "qualified" } else { "commercial" };
         let planned = Evidence::Planned {
             store: open.info.id.clone(),

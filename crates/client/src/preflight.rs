@@ -154,7 +154,12 @@ fn is_certified(info: &StoreInfo, qualified: Option<&Certificate>, clock: &dyn C
 }
 
 /// The kind of the new key: the one asked for, or the first that the device can make and that still gets certificates.
-fn key_for(info: &StoreInfo, wanted: Option<KeyKind>, clock: &dyn Clock) -> Result<KeyKind, ClientError> {
+pub(crate) fn key_for(info: &StoreInfo, wanted: Option<KeyKind>, clock: &dyn Clock) -> Result<KeyKind, ClientError> {
+    if let StoreKind::Token { manufacturer, model, .. } = &info.kind
+        && register().device(manufacturer, model).is_some_and(|device| device.managed)
+    {
+        return Err(ClientError::new("managed-elsewhere", &info.name));
+    }
     let today = day(clock.now());
     let ended = |kind: KeyKind| register().ended(kind, &today);
     if let Some(kind) = wanted {
@@ -351,13 +356,20 @@ impl Preflight {
                 refused.push((certificate.kind(), reason));
                 continue;
             }
-            let key = key_for(&place.info, options.key, clock)?;
+            let (key, file) = match key_for(&place.info, options.key, clock) {
+                Ok(key) => (key, None),
+                // What the device cannot make may live in a file, when the person says so and nothing forbids it.
+                Err(_) if options.file.is_some() && certificate.kind() == Kind::Commercial => {
+                    (options.key.unwrap_or(KeyKind::P256), options.file.clone())
+                }
+                Err(error) => return Err(error),
+            };
             plans.push(ItemPlan {
                 kind: kind_name(certificate.kind()).to_owned(),
                 predecessor: Some(Octets(certificate.der().to_vec())),
                 profile: directory.is_some().then(|| profile(certificate).to_owned()),
                 key: key.to_string(),
-                file: None,
+                file,
                 makes_room: false,
             });
         }
@@ -415,6 +427,7 @@ impl Preflight {
             login: login_name.to_owned(),
         };
         let mut view = view;
+        view.file = plans.iter().find_map(|item| item.file.as_ref()).map(|file| file.display().to_string());
         for (_, reason) in &refused {
             let who = serde_json::to_value(reason.who()).ok().and_then(|v| v.as_str().map(str::to_owned));
             view.must_act.push((who.unwrap_or_default(), "authority-refuses".to_owned()));

@@ -96,6 +96,9 @@ pub struct Device {
     /// Pairs that fit on it, where somebody counted.
     #[serde(default)]
     pub fits: Option<u8>,
+    /// Whether its keys are made, and its certificates written, under another login than the holder's.
+    #[serde(default)]
+    pub managed: bool,
     /// The tool that unblocks its PIN, where PKCS#11 has no call for that: its SO login is an administrator's key.
     #[serde(default)]
     pub unblock_with: Option<String>,
@@ -198,6 +201,7 @@ mod tests {
             qualified_until: until.map(str::to_owned),
             pins: 1,
             fits: None,
+            managed: false,
             unblock_with: None,
             seen: true,
             source: String::new(),

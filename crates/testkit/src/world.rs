@@ -443,9 +443,7 @@ impl World {
         self.start_server()?;
         self.enroll(self.profile(), if self.options.store == Store::SoftHsm { "rsa2048" } else { "p256" })?;
         self.enroll("commercial", "p256")?;
-        self.kill_server();
-        self.days_back = 0;
-        self.start_server()?;
+        self.turn_clock_back(0)?;
         self.server(&[
             "account",
             "add",
@@ -472,6 +470,17 @@ impl World {
         let serial = self.serial_of("commercial")?;
         self.server(&["account", "bind", "demo.jana", "--issuer", "Public CA", "--serial", &serial])?;
         Ok(())
+    }
+
+    /// Lets server and client live so many days ago from now on.
+    ///
+    /// # Errors
+    ///
+    /// That the server does not come up again.
+    pub fn turn_clock_back(&mut self, days: u64) -> std::io::Result<()> {
+        self.kill_server();
+        self.days_back = days;
+        self.start_server()
     }
 
     /// Decimal serial number of the newest certificate of a kind.

@@ -1,19 +1,19 @@
 //! Cards under the middleware that people have: pcscd, the module of the card's maker, and OpenSC.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
 use obnova_crypto::{Primitives, SoftwareKey};
-use obnova_keystore::{Load, ModuleHost};
+use obnova_keystore::{Load, ModuleHost, SharedStore, StoreSigner};
 use obnova_lifecycle::port::{KeyStore, KeyStoreError, Scheme, StoreInfo};
-use obnova_pki::{Certificate, KeyKind, SignatureAlgorithm, Signer, Verifier};
-use obnova_testkit::{CardStand, InsertedCard, MANAGEMENT_KEY, OPENSC, READER, YKCS11};
+use obnova_pki::{Certificate, KeyKind, Name, Request, SignatureAlgorithm, Signer, Verifier, oid};
+use obnova_testkit::{CardStand, Engine, InsertedCard, MANAGEMENT_KEY, OPENSC, READER, Store, YKCS11};
 use serde_json::Value;
 
 use crate::bench::{PIN, pin};
 use crate::contract::{Expected, Ground, certificate, hold_on, proves};
-use crate::stage::{programs, skip};
+use crate::stage::{programs, skip, world};
 
 /// The service with its reader, unless it is missing, which is said aloud.
 pub(crate) fn stand() -> Option<CardStand> {
@@ -347,4 +347,58 @@ fn a_card_by_two_modules_is_one_device_and_one_by_none_is_told() {
     assert!(has("card-unseen"), "{findings}");
     let letter = std::fs::read_to_string(home.join("letter")).unwrap();
     assert!(letter.contains("Bit4id") && letter.contains(atr), "{letter}");
+}
+
+#[test]
+fn a_certificate_on_a_card_that_others_manage_is_renewed_into_a_file() {
+    let Some(stand) = stand() else { return };
+    let (mut world, _folder) = world(Store::File, Engine::Sqlite);
+    world.turn_clock_back(365).unwrap();
+    let path = |name: &str| world.path(name).display().to_string();
+    // The clerk's pair is on a card, made there by the office's administrator: OpenSSL carries the request.
+    let _card = stand.insert(0, "piv", &[]).unwrap();
+    let key = piv_pair(&stand.path(""), "01", "rsa:2048");
+    let invitation = world.server(&["invite", "DEMO-100", "--profile", "commercial", "--json"]).unwrap();
+    let invitation: Value = serde_json::from_str(&invitation).unwrap();
+    let card = SharedStore::new(Box::new(host(YKCS11).stores().unwrap().remove(0).0));
+    card.lock().unlock(&pin(PIN), false).unwrap();
+    let subject = Name::from_attributes(&[(oid::COMMON_NAME, "invited")]).unwrap();
+    let request = Request::sign(&subject, &StoreSigner::new(card, &key).unwrap()).unwrap();
+    let request = obnova_pki::pem::block("CERTIFICATE REQUEST", request.der()).unwrap();
+    std::fs::write(world.path("csr"), request).unwrap();
+    let secret = format!("pass:{}", invitation["code"].as_str().unwrap());
+    let server = format!("https://{}", world.authority_address());
+    let tls = world.house_certificate("service").display().to_string();
+    let place =
+        ["-server", &server, "-path", ".well-known/cmp", "-tls_used", "-tls_trusted", &tls, "-recipient", "/CN=any"];
+    let mine = ["-ref", invitation["reference"].as_str().unwrap(), "-secret", &secret, "-csr", &path("csr")];
+    let cmp = ["cmp", "-config", "", "-cmd", "p10cr", "-certout", &path("card.pem")];
+    tool("openssl", &[&cmp[..], &place, &mine].concat());
+    world.turn_clock_back(0).unwrap();
+    let issued = Certificate::from_any_form(&std::fs::read(world.path("card.pem")).unwrap()).unwrap();
+    piv_certificate(&stand.path(""), "01", &issued);
+    let settings = format!("discover = false\nbackup = false\n[[store]]\nmodule = \"{YKCS11}\"\n");
+    std::fs::write(world.path("home").join("obnova.toml"), settings).unwrap();
+    let old = world.serial_of("commercial").unwrap();
+    world.server(&["account", "bind", "demo.jana", "--issuer", "Public CA", "--serial", &old]).unwrap();
+    let before = world.ask(&["status"]).unwrap();
+    // Said before anything is made or sent.
+    let refused = world.obnova(&["renew", "commercial"]).unwrap();
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && told.contains("[managed-elsewhere]"), "{told}");
+    assert_eq!(world.ask(&["status"]).unwrap(), before, "no journey began");
+    // The card signs the request and logs in; the new key lives in the file.
+    let file = world.path("new.p12").display().to_string();
+    let output = world.obnova(&["renew", "commercial", "--to-file", &file]).unwrap();
+    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains(&file), "{told}");
+    let status = world.ask(&["status"]).unwrap();
+    assert!(status.as_array().unwrap().iter().all(|journey| journey["finished"] == true), "{status}");
+    let list = world.ask(&["--file", &file, "list"]).unwrap();
+    let new: Vec<_> = list["certificates"].as_array().unwrap().iter().filter(|one| one["decimal"] != *old).collect();
+    assert_eq!(new.len(), 1, "{list}");
+    assert_eq!(new[0]["store"], format!("file:{file}"));
+    // The card still has what it had: nobody but its administrator writes there.
+    assert_eq!(host(YKCS11).stores().unwrap().remove(0).0.certificates().unwrap().len(), 1);
 }

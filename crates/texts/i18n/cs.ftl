@@ -265,7 +265,7 @@ mail-bound-body =
     sériové číslo { $decimal } (0x{ $hexadecimal })
 
     Pokud jste to nebyli vy, ihned to oznamte lokálnímu administrátorovi.
-error-managed-elsewhere = Klíče a certifikáty do tohoto zařízení zapisuje správce pod svým přihlášením, ne pod vaším PINem. Obnovte jej nástrojem toho, kdo je spravuje; vše ostatní zde funguje.
+error-managed-elsewhere = Klíče a certifikáty se na toto zařízení zapisují pod přihlášením správce, ne pod vaším PIN. Obnovte ho nástrojem toho, kdo ho spravuje, nebo na jiné zařízení („obnova renew --onto ÚLOŽIŠTĚ“), komerční certifikát i do souboru (--to-file); vše ostatní zde funguje.
 error-not-possible-here = Tohle dané úložiště neumí.
 error-write-failed = Zařízení zápis odmítlo obecnou chybou. Nejčastěji to znamená, že je plné; bylo znovu přepočítáno a co může pryč, stojí níže (obnova clean). Nic se neztratilo, „obnova resume“ to zkusí znovu.
 error-module-silent = Program zařízení včas neodpověděl a byl ukončen. Vyjměte zařízení a znovu ho zasuňte, pak to zkuste znovu; pokud to trvá, restartujte počítač nebo přeinstalujte program zařízení.

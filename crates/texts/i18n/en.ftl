@@ -261,7 +261,7 @@ mail-bound-body =
     serial number { $decimal } (0x{ $hexadecimal })
 
     If it was not you, tell your local administrator at once.
-error-managed-elsewhere = Keys and certificates of this device are written under an administrator's login, not under your PIN. Renew it with the tool of whoever manages it; everything else works here.
+error-managed-elsewhere = Keys and certificates of this device are written under an administrator's login, not under your PIN. Renew it with the tool of whoever manages it, or onto another device ("obnova renew --onto STORE"), a commercial certificate also into a file (--to-file); everything else works here.
 error-not-possible-here = This store cannot do that.
 error-write-failed = The device refused to store this with a general error. Most often it means that the device is full; it was counted again, and what may go stands below (obnova clean). Nothing is lost, "obnova resume" tries again.
 error-module-silent = The device's software did not answer in time and was stopped. Take the device out and put it back, then try again; if it goes on, restart the computer or reinstall the software of the device.
