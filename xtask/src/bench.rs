@@ -9,7 +9,7 @@ use obnova_crypto::{Primitives, SoftwareKey};
 use obnova_pki::{Certificate, KeyKind, SignatureAlgorithm, Signer, Verifier};
 use obnova_remote::cmp::{CmpService, Credential, Outcome as Answered, Wish, prepare};
 use obnova_remote::{HttpClient, TlsTrust};
-use obnova_testkit::{Engine, Store, World, WorldOptions, softhsm_module};
+use obnova_testkit::{CardStand, Engine, MANAGEMENT_KEY, Store, World, WorldOptions, YKCS11, softhsm_module};
 
 use crate::{Outcome, root};
 
@@ -28,6 +28,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     }
     if arguments.contains(&"--device") {
         device()?;
+        cards()?;
         return listing();
     }
     println!(
@@ -38,6 +39,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     issuing("rsa4096", KeyKind::Rsa(4096), 600, 90)?;
     renewal()?;
     device()?;
+    cards()?;
     listing()
 }
 
@@ -266,11 +268,65 @@ fn device() -> Outcome {
     let clean = count(&mut world.client_command(&["clean", "--yes", "--lose-old-mail"]))?;
     println!("  renewal    {}", shown(renewal));
     println!("  clean-up   {} to decide, {} to decide and remove two pairs", shown(survey), shown(clean));
-    println!("  (no card: APDUs are not counted here)");
     let program = world.client_command(&[]).get_program().to_owned();
     if let Ok(size) = std::fs::metadata(&program) {
         println!("The program: {:.1} MB (aim 15)", size.len() as f64 / 1e6);
     }
+    Ok(())
+}
+
+/// Commands to a PIV card for the same work, by us and by others, counted by the log of pcscd.
+fn cards() -> Outcome {
+    let failed = |error: std::io::Error| error.to_string();
+    crate::stages::vcard("build", &["--quiet"])?;
+    let Some(stand) = CardStand::start(&root().join("target/debug")).map_err(failed)? else {
+        println!("Commands to a card: not measured, pcscd, vsmartcard-vpcd, ykcs11 or opensc is not installed");
+        return Ok(());
+    };
+    let _card = stand.insert(0, "piv", &[]).map_err(failed)?;
+    // The officer makes two pairs, and OpenSSL the certificates.
+    let script = format!(
+        r#"set -e; cd {folder}; printf 123456 > pin; printf text > data
+P="pkcs11-tool --module {YKCS11}"; O="$P --login --login-type so --so-pin {MANAGEMENT_KEY}"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -subj '/CN=Bench CA' -days 3650
+openssl req -new -key ca.key -subj '/CN=Bench holder' -out any.csr
+for pair in 01/rsa:2048 02/EC:prime256v1; do id=${{pair%%/*}}
+$O --keypairgen --key-type ${{pair#*/}} --id $id; $P --read-object --type pubkey --id $id -o pub.der
+openssl pkey -pubin -inform DER -in pub.der -out pub.pem
+openssl x509 -req -in any.csr -force_pubkey pub.pem -CA ca.pem -CAkey ca.key -days 300 -set_serial $id -outform DER -out c.der
+$O --write-object c.der --type cert --id $id; done
+mkdir home; printf 'discover = false\n[[store]]\nmodule = "{YKCS11}"\n' > home/obnova.toml"#,
+        folder = stand.path("").display()
+    );
+    let made = Command::new("sh").args(["-c", &script]).output().map_err(failed)?;
+    if !made.status.success() {
+        return Err(String::from_utf8_lossy(&made.stderr).into_owned());
+    }
+    let path = |name: &str| stand.path(name).display().to_string();
+    let count = |program: &str, arguments: &[&str]| -> Result<String, String> {
+        let before = stand.commands();
+        let mut command = Command::new(program);
+        match command.args(arguments).current_dir(stand.path("")).stdin(Stdio::null()).output() {
+            Ok(output) if output.status.success() => Ok(format!("{:>4}", stand.commands() - before)),
+            Ok(output) => Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr))),
+            Err(_) => Ok("not installed".to_owned()),
+        }
+    };
+    let obnova = root().join("target/release/obnova").display().to_string();
+    println!("Commands (APDUs) to a PIV card with two certificates, by the module of its maker (aim: the fewest):");
+    println!(
+        "  inventory  obnova list {}, pkcs11-tool -O {}, p11tool {}, yubico-piv-tool status {}",
+        count(&obnova, &["--home", &path("home"), "list"])?,
+        count("pkcs11-tool", &["--module", YKCS11, "-O", "--type", "cert"])?,
+        count("p11tool", &["--batch", "--provider", YKCS11, "--list-all-certs"])?,
+        count("yubico-piv-tool", &["--reader", "Yubico", "--action", "status"])?,
+    );
+    let sign = ["--module", YKCS11, "--login", "--pin", "123456", "--sign", "--id", "01"];
+    println!(
+        "  signature  obnova prove {}, pkcs11-tool --sign {}",
+        count(&obnova, &["--home", &path("home"), "--pin-file", &path("pin"), "prove", "1"])?,
+        count("pkcs11-tool", &[&sign[..], &["-m", "SHA256-RSA-PKCS", "-i", "data", "-o", "signature"]].concat())?,
+    );
     Ok(())
 }
 
