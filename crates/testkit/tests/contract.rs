@@ -1,15 +1,17 @@
 //! The contract that every device is held to: one scenario, and a table of what each kind of device does differently.
 
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use obnova_crypto::{Primitives, SoftwareKey};
+use obnova_keystore::{FileStore, Load, ModuleHost, discovery};
 use obnova_lifecycle::port::{KeyStore, KeyStoreError, Scheme, StoreInfo};
 use obnova_lifecycle::retirement::{OrphanStanding, Standing, permit, permit_orphan};
 use obnova_pki::certificate::{ToBeSigned, sign};
 use obnova_pki::{Certificate, KeyKind, Name, Serial, SignatureAlgorithm, Signer, Verifier, oid};
 
 use crate::bench::{Bench, PIN, PUK, pin};
-use crate::stage::has_softhsm;
+use crate::stage::{has_softhsm, programs, skip};
 
 /// Something that keeps keys, with the hands that are not ours: those of its maker's tools.
 pub(crate) trait Ground {
@@ -168,6 +170,17 @@ pub(crate) fn hold_on(ground: &dyn Ground, expected: &Expected) {
     }
 }
 
+/// How a certificate stands that is only old.
+fn expired() -> Standing {
+    Standing {
+        successor_proven: false,
+        successor_registered: false,
+        registration_said: false,
+        consequence_typed: false,
+        decryption_waived: true,
+    }
+}
+
 /// A key made here: certified, used, and removed beside a second one that stays.
 fn one_life(store: &mut dyn KeyStore, info: &StoreInfo, key: &[u8]) {
     assert!(store.keys().unwrap().iter().any(|known| known == key));
@@ -190,14 +203,7 @@ fn one_life(store: &mut dyn KeyStore, info: &StoreInfo, key: &[u8]) {
     }
     // A second key; the first is removed, and only the first.
     let second = store.generate(KeyKind::P256, "bench").unwrap();
-    let standing = Standing {
-        successor_proven: false,
-        successor_registered: false,
-        registration_said: false,
-        consequence_typed: false,
-        decryption_waived: true,
-    };
-    let gone = permit(&first, &standing, SystemTime::now()).unwrap();
+    let gone = permit(&first, &expired(), SystemTime::now()).unwrap();
     store.remove(&gone).unwrap();
     store.remove(&gone).unwrap();
     assert_eq!(store.keys().unwrap(), std::slice::from_ref(&second));
@@ -429,4 +435,63 @@ fn a_module_that_crashes_hangs_or_loses_its_device_takes_nothing_down() {
     bench.rules("");
     store.unlock(&pin(PIN), false).unwrap();
     assert_eq!(store.keys().unwrap(), [key]);
+}
+
+/// Keys in software: the database of a browser, by the module of NSS.
+struct Browser {
+    folder: tempfile::TempDir,
+    module: std::path::PathBuf,
+}
+
+impl Ground for Browser {
+    fn name(&self) -> &str {
+        "NSS"
+    }
+
+    fn stores(&self) -> Vec<(Box<dyn KeyStore>, StoreInfo)> {
+        let load = Load::Browser { module: self.module.clone(), profile: self.folder.path().to_owned() };
+        let stores = ModuleHost::new(&programs().join("obnova"), load).stores().unwrap();
+        stores.into_iter().map(|(store, info)| (Box::new(store) as Box<dyn KeyStore>, info)).collect()
+    }
+}
+
+#[test]
+fn the_database_of_a_browser() {
+    let (Some(module), Ok(_)) = (discovery::nss_module(), Command::new("certutil").arg("-H").output()) else {
+        return skip("NSS (libnss3-tools)");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("password"), PIN).unwrap();
+    let database = format!("sql:{}", folder.path().display());
+    let password = folder.path().join("password").display().to_string();
+    assert!(Command::new("certutil").args(["-N", "-d", &database, "-f", &password]).status().unwrap().success());
+    hold_on(&Browser { folder, module }, &Expected::plain());
+}
+
+/// A PKCS#12 file.
+struct File(tempfile::TempDir);
+
+impl Ground for File {
+    fn name(&self) -> &str {
+        "PKCS#12"
+    }
+
+    fn stores(&self) -> Vec<(Box<dyn KeyStore>, StoreInfo)> {
+        let mut store = FileStore::new(&self.0.path().join("keys.p12"));
+        let info = store.info().unwrap();
+        vec![(Box::new(store), info)]
+    }
+}
+
+#[test]
+fn a_file() {
+    let ground = File(tempfile::tempdir().unwrap());
+    // A file has a password from its first certificate on.
+    let (mut store, _) = ground.stores().remove(0);
+    store.unlock(&pin(PIN), false).unwrap();
+    let key = store.generate(KeyKind::P256, "first").unwrap();
+    let first = certificate(&key, 1, Duration::from_secs(1));
+    store.install(&first).unwrap();
+    store.remove(&permit(&first, &expired(), SystemTime::now()).unwrap()).unwrap();
+    hold_on(&ground, &Expected { shows: false, ..Expected::plain() });
 }
