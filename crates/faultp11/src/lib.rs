@@ -20,6 +20,8 @@
 //! | `model`, `manufacturer`, `shared_serial` | what the device calls itself |
 //! | `max_rsa_bits`, `bits_rv` | longest RSA key, and the code for longer ones |
 //! | `pin_tries`, `puk_tries` | real counters with their flags; `only_final_flag`: the first warning is not told |
+//! | `pin_length` | `4-8`: what C_GetTokenInfo says |
+//! | `locked_as_incorrect` | 1: a locked PIN is called incorrect, and only the flag tells the truth |
 //! | `pinpad` | the PIN that is "typed on the device"; C_Login with one is refused |
 //! | `always_authenticate` | 1: keys made from now on want the PIN for each signature |
 //! | `keygen_needs_so` | 1: keys and certificates are written only under the SO login |
@@ -257,6 +259,10 @@ unsafe extern "C" fn C_GetTokenInfo(slot: CK_SLOT_ID, info: CK_TOKEN_INFO_PTR) -
     if let Some(total) = rules.number("total_memory") {
         (info.ulTotalPublicMemory, info.ulTotalPrivateMemory) = (total as CK_ULONG, total as CK_ULONG);
     }
+    if let Some((least, most)) = rules.text("pin_length").and_then(|text| text.split_once('-')) {
+        info.ulMinPinLen = least.trim().parse().unwrap_or(0);
+        info.ulMaxPinLen = most.trim().parse().unwrap_or(0);
+    }
     if rules.text("pinpad").is_some() {
         info.flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
     }
@@ -318,7 +324,7 @@ fn counted(rules: &Rules, which: &str, slot: CK_SLOT_ID, check: impl FnOnce() ->
     let Some(tries) = rules.number(&format!("{which}_tries")) else { return check() };
     let wrong = counter(which, slot);
     if wrong.get() >= tries {
-        return CKR_PIN_LOCKED;
+        return if rules.is_set("locked_as_incorrect") { CKR_PIN_INCORRECT } else { CKR_PIN_LOCKED };
     }
     let rv = check();
     match rv {

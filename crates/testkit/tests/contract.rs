@@ -401,6 +401,78 @@ fn memory_that_cannot_be_true_is_not_believed() {
 }
 
 #[test]
+fn what_cannot_be_true_is_not_enforced() {
+    if !has_softhsm() {
+        return;
+    }
+    for (told, believed) in [("0-0", None), ("4-0", None), ("8-4", None), ("4-8", Some((4, 8)))] {
+        let stores = Bench::new(&["lengths"], &format!("pin_length = {told}")).host().stores().unwrap();
+        assert_eq!(stores[0].1.pin.length, believed, "{told}");
+    }
+    // A module that answers for mechanisms that it lists as if it did not know them.
+    let bench = Bench::new(&["mechanisms"], "fail.C_GetMechanismInfo = 0x70");
+    let (mut store, info) = bench.host().stores().unwrap().remove(0);
+    assert!(info.key_kinds.contains(&KeyKind::P256) && info.key_kinds.contains(&KeyKind::Rsa(2048)));
+    store.unlock(&pin(PIN), false).unwrap();
+    store.generate(KeyKind::Rsa(2048), "bench").unwrap();
+    // One that is slow is waited for.
+    bench.rules("delay.C_GenerateKeyPair = 2000");
+    store.generate(KeyKind::P256, "bench").unwrap();
+}
+
+#[test]
+fn a_slot_that_cannot_be_read_costs_only_itself() {
+    if !has_softhsm() {
+        return;
+    }
+    let bench = Bench::new(&["first", "second"], "fail.C_GetTokenInfo = 0x05#1");
+    assert_eq!(bench.host().stores().unwrap().len(), 1);
+    bench.rules("");
+    assert_eq!(bench.host().stores().unwrap().len(), 2);
+}
+
+#[test]
+fn a_locked_pin_that_is_called_incorrect_is_told_as_locked() {
+    if !has_softhsm() {
+        return;
+    }
+    let bench = Bench::new(&["locked"], "pin_tries = 3\nlocked_as_incorrect = 1");
+    let (mut store, _) = bench.host().stores().unwrap().remove(0);
+    let told: Vec<_> = (0..3).map(|_| store.unlock(&pin("000000"), true)).collect();
+    assert_eq!(told[2], Err(KeyStoreError::PinLocked), "{told:?}");
+}
+
+#[test]
+fn certificates_are_matched_by_their_key_whatever_they_are_called() {
+    if !has_softhsm() {
+        return;
+    }
+    let bench = Bench::new(&["names"], "");
+    let (mut store, _) = bench.host().stores().unwrap().remove(0);
+    store.unlock(&pin(PIN), false).unwrap();
+    let key = store.generate(KeyKind::P256, "bench").unwrap();
+    // Another program writes it under an identifier of its own, and with the name of somebody else.
+    let first = certificate(&key, 1, Duration::from_secs(1));
+    std::fs::write(bench.path("certificate"), first.der()).unwrap();
+    let file = bench.path("certificate").display().to_string();
+    let module = obnova_testkit::softhsm_module().unwrap().display().to_string();
+    let written = Command::new("pkcs11-tool")
+        .args(["--module", &module, "--token-label", "names", "--login", "--pin", PIN])
+        .args(["--write-object", &file, "--type", "cert", "--id", "ff", "--label", "Somebody Else"])
+        .envs(bench.environment())
+        .output()
+        .unwrap();
+    assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+    let (mut store, _) = bench.host().stores().unwrap().remove(0);
+    store.unlock(&pin(PIN), false).unwrap();
+    proves(&mut store, first.public_key());
+    store.install(&first).unwrap();
+    assert_eq!(store.certificates().unwrap(), std::slice::from_ref(&first), "it is there already");
+    store.remove(&permit(&first, &expired(), SystemTime::now()).unwrap()).unwrap();
+    assert_eq!((store.keys().unwrap(), store.certificates().unwrap()), (Vec::new(), Vec::new()));
+}
+
+#[test]
 fn a_module_that_crashes_hangs_or_loses_its_device_takes_nothing_down() {
     if !has_softhsm() {
         return;
