@@ -137,7 +137,7 @@ impl PinSource for Prompt {
     fn new_pin(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
         match (&self.new_pin, &store.kind) {
             (Some(file), _) => first_line_of(file),
-            (None, StoreKind::File | StoreKind::Browser) => {
+            (None, StoreKind::File | StoreKind::Browser | StoreKind::System) => {
                 self.ask_twice("ask-new-password", "ask-password-again", store)
             }
             (None, StoreKind::Token { .. }) => self.ask_twice("ask-new-pin", "ask-pin-again", store),

@@ -51,7 +51,8 @@ impl Inventory {
     ) -> Result<Vec<Adopted>, ClientError> {
         let mut adopted = Vec::new();
         let at_hand: Vec<Certificate> = self.certificates().into_iter().map(|(_, found)| found).collect();
-        for open in self.stores.iter().filter(|open| open.info.kind != StoreKind::Browser) {
+        for open in self.stores.iter().filter(|open| !matches!(open.info.kind, StoreKind::Browser | StoreKind::System))
+        {
             let _lock = home.lock(&open.info.id)?;
             if open.info.kind == StoreKind::File || !open.store.lock().certificates()?.is_empty() {
                 open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;

@@ -84,8 +84,15 @@ impl PinView {
 
 impl Inventory {
     /// The store that is meant: by a part of its name or of its identifier; without either, the only one there is.
+    /// Stores that come with a system or a browser are meant unnamed only where there is nothing else.
     pub(crate) fn meant(&self, wanted: Option<&str>) -> Result<&OpenStore, ClientError> {
-        let mut matching = self.stores.iter().filter(|open| wanted.is_none_or(|wanted| open.is_called(wanted)));
+        let is_own = |open: &OpenStore| !matches!(open.info.kind, StoreKind::Browser | StoreKind::System);
+        let has_own = self.stores.iter().any(is_own);
+        let is_meant = |open: &&OpenStore| match wanted {
+            Some(wanted) => open.is_called(wanted),
+            None => is_own(open) || !has_own,
+        };
+        let mut matching = self.stores.iter().filter(is_meant);
         let names = || self.stores.iter().map(|open| open.info.name.as_str()).collect::<Vec<_>>().join(", ");
         match (matching.next(), matching.next()) {
             (Some(only), None) => Ok(only),

@@ -320,7 +320,7 @@ fn is_wanted(open: &OpenStore, options: &CleanupOptions) -> bool {
     match &options.store {
         Some(wanted) => open.is_called(wanted),
         // A browser's database has room enough: it is cleaned only when it is named.
-        None => open.info.kind != StoreKind::Browser,
+        None => !matches!(open.info.kind, StoreKind::Browser | StoreKind::System),
     }
 }
 

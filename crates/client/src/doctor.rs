@@ -188,6 +188,6 @@ fn described(info: &StoreInfo) -> String {
             let free = info.free.map_or_else(|| "?".to_owned(), |free| free.to_string());
             format!("{} ({manufacturer} {model}, {library_version}; free {free}; {})", info.name, kinds.join(" "))
         }
-        StoreKind::File | StoreKind::Browser => format!("{} ({})", info.name, kinds.join(" ")),
+        StoreKind::File | StoreKind::Browser | StoreKind::System => format!("{} ({})", info.name, kinds.join(" ")),
     }
 }

@@ -64,7 +64,7 @@ pub struct StoreView {
     pub id: String,
     /// The name that people see.
     pub name: String,
-    /// `token`, `file` or `browser`.
+    /// `token`, `file`, `browser` or `system`.
     pub kind: &'static str,
     /// The device that several stores with logins of their own belong to; the same as `id` for all others.
     pub device: String,
@@ -222,7 +222,7 @@ impl Inventory {
             for path in discovery::p11_kit_modules().into_iter().chain(known) {
                 let is_named = |load: &Load| match load {
                     Load::Module(named) => named.canonicalize().is_ok_and(|named| named == path),
-                    Load::Browser { .. } => false,
+                    Load::Browser { .. } | Load::Windows => false,
                 };
                 if !loads.iter().any(|(load, _, _)| is_named(load)) {
                     loads.push((Load::Module(path), None, false));
@@ -232,6 +232,10 @@ impl Inventory {
                 for profile in discovery::browser_profiles() {
                     loads.push((Load::Browser { module: module.clone(), profile }, None, false));
                 }
+            }
+            // Last: what a token's own module shows as well is told there.
+            if cfg!(windows) {
+                loads.push((Load::Windows, None, false));
             }
         }
         let program = std::env::current_exe()?;
@@ -256,6 +260,7 @@ impl Inventory {
             let (name, kind) = match &load {
                 Load::Module(path) => (path.display().to_string(), "token"),
                 Load::Browser { profile, .. } => (profile.display().to_string(), "browser"),
+                Load::Windows => ("Windows".to_owned(), "system"),
             };
             match result {
                 Ok((found, unused)) => {
@@ -335,6 +340,7 @@ impl Inventory {
                     }
                     StoreKind::File => ("file", None),
                     StoreKind::Browser => ("browser", None),
+                    StoreKind::System => ("system", None),
                 };
                 StoreView {
                     id: open.info.id.clone(),

@@ -48,7 +48,12 @@ pub enum Load {
         /// The profile's folder.
         profile: PathBuf,
     },
+    /// The certificate store of Windows: what serves its keys is also somebody's library.
+    Windows,
 }
+
+/// What stands for a module where the system's own store is meant.
+const WINDOWS: &str = "windows-store";
 
 impl Load {
     /// What a program was asked to be a host of, by the arguments after its name; `None` when it was not.
@@ -58,6 +63,9 @@ impl Load {
             return None;
         }
         let module = PathBuf::from(arguments.next()?);
+        if module.as_os_str() == WINDOWS {
+            return Some(Self::Windows);
+        }
         Some(match arguments.next() {
             Some(profile) => Self::Browser { module, profile: profile.into() },
             None => Self::Module(module),
@@ -68,6 +76,7 @@ impl Load {
     fn arguments(&self) -> Vec<&std::ffi::OsStr> {
         match self {
             Self::Module(path) => vec![HOST.as_ref(), path.as_os_str()],
+            Self::Windows => vec![HOST.as_ref(), WINDOWS.as_ref()],
             Self::Browser { module, profile } => vec![HOST.as_ref(), module.as_os_str(), profile.as_os_str()],
         }
     }
@@ -179,6 +188,37 @@ fn receive<T: for<'de> Deserialize<'de>>(from: &mut impl Read) -> std::io::Resul
     serde_json::from_slice(&body).map_err(std::io::Error::other)
 }
 
+/// A store in the process beside the module.
+trait LocalStore: KeyStore {
+    /// Whether the device is still there: no error code tells it reliably.
+    fn is_there(&self) -> bool;
+
+    /// Forgets its session, so that the next call begins anew.
+    fn forget(&mut self);
+}
+
+impl LocalStore for TokenStore {
+    fn is_there(&self) -> bool {
+        Self::is_there(self)
+    }
+
+    fn forget(&mut self) {
+        Self::forget(self);
+    }
+}
+
+#[cfg(windows)]
+impl LocalStore for crate::windows::WindowsStore {
+    fn is_there(&self) -> bool {
+        Self::is_there(self)
+    }
+
+    fn forget(&mut self) {}
+}
+
+/// What a process has found so far, by its stable name.
+type Local = Vec<(String, Box<dyn LocalStore>)>;
+
 // --- beside the module --------------------------------------------------------------------------------------------
 
 /// The process beside a module: answers until the other side is gone.
@@ -188,7 +228,7 @@ fn receive<T: for<'de> Deserialize<'de>>(from: &mut impl Read) -> std::io::Resul
 /// The system's own, when nobody listens any more.
 pub fn serve(load: &Load) -> std::io::Result<()> {
     let (mut from, mut out) = (std::io::stdin().lock(), std::io::stdout().lock());
-    let mut stores: Vec<(String, TokenStore)> = Vec::new();
+    let mut stores = Local::new();
     loop {
         let mut question: Question = match receive(&mut from) {
             Ok(question) => question,
@@ -201,10 +241,17 @@ pub fn serve(load: &Load) -> std::io::Result<()> {
     }
 }
 
-fn look(load: &Load, stores: &mut Vec<(String, TokenStore)>) -> Result<Answer, KeyStoreError> {
-    let Tokens { stores: found, blank } = match load {
-        Load::Module(path) => tokens(path)?,
-        Load::Browser { module, profile } => browser_store(module, profile)?,
+fn look(load: &Load, stores: &mut Local) -> Result<Answer, KeyStoreError> {
+    let boxed = |tokens: Tokens| -> (Vec<Box<dyn LocalStore>>, Vec<String>) {
+        (tokens.stores.into_iter().map(|store| Box::new(store) as Box<dyn LocalStore>).collect(), tokens.blank)
+    };
+    let (found, blank) = match load {
+        Load::Module(path) => boxed(tokens(path)?),
+        Load::Browser { module, profile } => boxed(browser_store(module, profile)?),
+        #[cfg(windows)]
+        Load::Windows => (vec![Box::new(crate::windows::WindowsStore) as Box<dyn LocalStore>], Vec::new()),
+        #[cfg(not(windows))]
+        Load::Windows => return Err(KeyStoreError::NotPossible),
     };
     let mut infos = Vec::new();
     for mut store in found {
@@ -218,7 +265,7 @@ fn look(load: &Load, stores: &mut Vec<(String, TokenStore)>) -> Result<Answer, K
     Ok(Answer::Stores(infos, blank))
 }
 
-fn answer(load: &Load, stores: &mut Vec<(String, TokenStore)>, question: &Question) -> Result<Answer, KeyStoreError> {
+fn answer(load: &Load, stores: &mut Local, question: &Question) -> Result<Answer, KeyStoreError> {
     if matches!(question.act, Act::Stores) {
         return look(load, stores);
     }
@@ -226,7 +273,7 @@ fn answer(load: &Load, stores: &mut Vec<(String, TokenStore)>, question: &Questi
         look(load, stores)?;
     }
     let (_, store) = stores.iter_mut().find(|(id, _)| *id == question.store).ok_or(KeyStoreError::Gone)?;
-    let done = act(store, &question.act);
+    let done = act(store.as_mut(), &question.act);
     if let Err(error) = &done {
         let is_vague = matches!(error, KeyStoreError::Module { .. } | KeyStoreError::WriteFailed { .. });
         if *error == KeyStoreError::Gone || (is_vague && !store.is_there()) {
@@ -237,7 +284,7 @@ fn answer(load: &Load, stores: &mut Vec<(String, TokenStore)>, question: &Questi
     done
 }
 
-fn act(store: &mut TokenStore, act: &Act) -> Result<Answer, KeyStoreError> {
+fn act(store: &mut dyn LocalStore, act: &Act) -> Result<Answer, KeyStoreError> {
     let pin = |text: &String| Pin::new(text.clone());
     let certificate = |der: &Octets| {
         Certificate::from_der(&der.0)

@@ -10,6 +10,8 @@ mod readers;
 mod session;
 mod shared;
 mod token;
+#[cfg(windows)]
+mod windows;
 
 pub use file::FileStore;
 pub use host::{HostedStore, Load, ModuleHost, Seen, serve};

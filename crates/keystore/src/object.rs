@@ -109,6 +109,50 @@ struct RsaPrivateKey<'a> {
     coefficient: UintRef<'a>,
 }
 
+/// An RSA key as the older providers of Windows give it out (PRIVATEKEYBLOB, wincrypt.h), as PKCS#8; `None` when it is
+/// not one. Its numbers begin with their least octet.
+#[cfg(any(windows, test))]
+pub(crate) fn rsa_pkcs8(blob: &[u8]) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    /// OneAsymmetricKey of version 1 (RFC 5958 section 2).
+    #[derive(Sequence)]
+    struct Outer<'a> {
+        version: u8,
+        algorithm: spki::AlgorithmIdentifierRef<'a>,
+        key: &'a OctetStringRef,
+    }
+    let (header, rest) = blob.split_at_checked(20)?;
+    if header[0] != 7 || header[8..12] != *b"RSA2" {
+        return None;
+    }
+    let word = |at: usize| Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?));
+    let octets = usize::try_from(word(12)? / 8).ok()?;
+    let lengths = [octets, octets / 2, octets / 2, octets / 2, octets / 2, octets / 2, octets];
+    let mut rest = rest;
+    let mut numbers = Vec::new();
+    for length in lengths {
+        let (number, after) = rest.split_at_checked(length)?;
+        numbers.push(zeroize::Zeroizing::new(number.iter().rev().copied().collect::<Vec<u8>>()));
+        rest = after;
+    }
+    let exponent = word(16)?.to_be_bytes();
+    let number = |at: usize| UintRef::new(&numbers[at]).ok();
+    let key = RsaPrivateKey {
+        version: 0,
+        modulus: number(0)?,
+        public_exponent: UintRef::new(&exponent).ok()?,
+        private_exponent: number(6)?,
+        prime1: number(1)?,
+        prime2: number(2)?,
+        exponent1: number(3)?,
+        exponent2: number(4)?,
+        coefficient: number(5)?,
+    };
+    let key = zeroize::Zeroizing::new(key.to_der().ok()?);
+    let algorithm = spki::AlgorithmIdentifierRef { oid: oid::RSA_ENCRYPTION, parameters: Some(AnyRef::NULL) };
+    let outer = Outer { version: 0, algorithm, key: OctetStringRef::new(&key).ok()? };
+    outer.to_der().ok().map(zeroize::Zeroizing::new)
+}
+
 /// ECPrivateKey (RFC 5915 section 3), as far as it is needed.
 fn ec_scalar(key: &[u8]) -> der::Result<Vec<u8>> {
     use der::Reader;
@@ -202,5 +246,41 @@ impl Imported {
             Attribute::EcPoint(point),
         ]);
         Ok(Self { private, public })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use obnova_crypto::SoftwareKey;
+    use obnova_pki::{KeyKind, Signer};
+
+    #[test]
+    fn a_key_of_windows_becomes_pkcs8() {
+        let key = SoftwareKey::generate(KeyKind::Rsa(2048)).unwrap();
+        let info = PrivateKeyInfo::read(key.pkcs8()).unwrap();
+        let numbers = RsaPrivateKey::from_der(info.key).unwrap();
+        let mut blob = vec![7, 2, 0, 0, 0, 0xA4, 0, 0];
+        blob.extend(b"RSA2");
+        blob.extend(2048u32.to_le_bytes());
+        blob.extend(65537u32.to_le_bytes());
+        for (number, length) in [
+            (&numbers.modulus, 256),
+            (&numbers.prime1, 128),
+            (&numbers.prime2, 128),
+            (&numbers.exponent1, 128),
+            (&numbers.exponent2, 128),
+            (&numbers.coefficient, 128),
+            (&numbers.private_exponent, 256),
+        ] {
+            let mut little: Vec<u8> = number.as_bytes().iter().rev().copied().collect();
+            little.resize(length, 0);
+            blob.extend(little);
+        }
+        let pkcs8 = rsa_pkcs8(&blob).unwrap();
+        assert_eq!(SoftwareKey::from_pkcs8(&pkcs8).unwrap().public_key(), key.public_key());
+        for length in [0, 8, 20, 300, blob.len() - 1] {
+            assert!(rsa_pkcs8(&blob[..length]).is_none(), "{length}");
+        }
     }
 }

@@ -231,6 +231,8 @@ pub enum StoreKind {
     File,
     /// A certificate database of Firefox, Thunderbird or Chromium (NSS).
     Browser,
+    /// The certificate store of the system, with its keys.
+    System,
 }
 
 /// A store as it describes itself.
