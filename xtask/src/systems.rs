@@ -128,7 +128,9 @@ fn story(program: &Path) -> Outcome {
     if copies[0]["tested"] != 1 || !judged.status.success() {
         return Err(format!("{copies}; openssl: {}", String::from_utf8_lossy(&judged.stderr)));
     }
-    println!("Windows: unit tests and a story ran under Wine; of its own store with keys of the older kind; keys of CNG and tokens were not tried there");
+    println!(
+        "Windows: unit tests and a story ran under Wine; of its own store with keys of the older kind; keys of CNG and tokens were not tried there"
+    );
     Ok(())
 }
 

@@ -72,7 +72,7 @@ pub(crate) fn run() -> ExitCode {
 
 fn context(common: &Common, texts: Texts, output: Output) -> Result<Context, ClientError> {
     let mut extra: Vec<StoreSetting> =
-        common.module.iter().cloned().map(|path| StoreSetting::Module { path, room: None }).collect();
+        common.module.iter().cloned().map(|path| StoreSetting::Module { path, room: None, reserve: false }).collect();
     extra.extend(common.file.iter().cloned().map(StoreSetting::File));
     Ok(Context {
         home: Home::open(&common.home.clone().unwrap_or_else(Home::default_folder))?,

@@ -333,6 +333,7 @@ fn begin(
             key: kind.to_string(),
             file: None,
             makes_room: false,
+            held: 0,
         }],
         roomy: true,
         identity: None,

@@ -39,6 +39,8 @@ pub enum StoreSetting {
         path: PathBuf,
         /// Pairs that still fit.
         room: Option<u8>,
+        /// Whether its devices may hold room by an object of data.
+        reserve: bool,
     },
     /// A PKCS#12 file.
     File(PathBuf),
@@ -51,6 +53,8 @@ struct StoreTable {
     module: Option<PathBuf>,
     file: Option<PathBuf>,
     room: Option<u8>,
+    #[serde(default)]
+    reserve: bool,
 }
 
 impl TryFrom<StoreTable> for StoreSetting {
@@ -58,9 +62,9 @@ impl TryFrom<StoreTable> for StoreSetting {
 
     fn try_from(table: StoreTable) -> Result<Self, Self::Error> {
         match table {
-            StoreTable { module: Some(path), file: None, room } => Ok(Self::Module { path, room }),
-            StoreTable { module: None, file: Some(path), room: None } => Ok(Self::File(path)),
-            _ => Err("store: either module = PATH (with room = NUMBER, if need be) or file = PATH"),
+            StoreTable { module: Some(path), file: None, room, reserve } => Ok(Self::Module { path, room, reserve }),
+            StoreTable { module: None, file: Some(path), room: None, reserve: false } => Ok(Self::File(path)),
+            _ => Err("store: either module = PATH (with room = NUMBER or reserve = true, if need be) or file = PATH"),
         }
     }
 }
@@ -236,7 +240,7 @@ impl Home {
             .map_err(|error| ClientError::new("settings-wrong", format!("{}: {error}", path.display())))
     }
 
-    /// Stores of `obnova.toml`: `[[store]]` with `module = PATH` (and `room = NUMBER`) or `file = PATH`.
+    /// Stores of `obnova.toml`: `[[store]]` with `module = PATH` (and `room = NUMBER`, `reserve = true`) or `file = PATH`.
     ///
     /// # Errors
     ///

@@ -142,6 +142,8 @@ pub(crate) struct OpenStore {
     pub(crate) store: SharedStore,
     /// Pairs that still fit, when the settings say it.
     pub(crate) room: Option<u8>,
+    /// Whether room is held on it before a key is made: the settings or the register say that it can.
+    pub(crate) holds_room: bool,
 }
 
 impl OpenStore {
@@ -159,11 +161,28 @@ pub struct Inventory {
     readers: Readers,
 }
 
-/// Stores of one module, as they were found.
+/// A module that is asked, with what the settings say of it.
+struct Loaded {
+    load: Load,
+    room: Option<u8>,
+    reserve: bool,
+    is_named: bool,
+}
+
+impl Loaded {
+    /// One that this computer has, and the settings do not name.
+    fn found(load: Load) -> Self {
+        Self { load, room: None, reserve: false, is_named: false }
+    }
+}
+
+/// A store of a module, as it was found.
 struct Found {
     store: HostedStore,
     info: StoreInfo,
     room: Option<u8>,
+    /// Whether the settings say that room can be held.
+    reserve: bool,
     /// Which module, in the order in which they are asked.
     module: usize,
     /// Whether the settings name the module.
@@ -209,11 +228,13 @@ impl Inventory {
         let mut settings = home.stores()?;
         settings.extend_from_slice(extra);
         let is_told = !settings.is_empty();
-        let mut loads: Vec<(Load, Option<u8>, bool)> = Vec::new();
+        let mut loads: Vec<Loaded> = Vec::new();
         let mut files = Vec::new();
         for setting in settings {
             match setting {
-                StoreSetting::Module { path, room } => loads.push((Load::Module(path), room, true)),
+                StoreSetting::Module { path, room, reserve } => {
+                    loads.push(Loaded { load: Load::Module(path), room, reserve, is_named: true });
+                }
                 StoreSetting::File(path) => files.push(path),
             }
         }
@@ -224,18 +245,18 @@ impl Inventory {
                     Load::Module(named) => named.canonicalize().is_ok_and(|named| named == path),
                     Load::Browser { .. } | Load::Windows => false,
                 };
-                if !loads.iter().any(|(load, _, _)| is_named(load)) {
-                    loads.push((Load::Module(path), None, false));
+                if !loads.iter().any(|one| is_named(&one.load)) {
+                    loads.push(Loaded::found(Load::Module(path)));
                 }
             }
             if let Some(module) = discovery::nss_module() {
                 for profile in discovery::browser_profiles() {
-                    loads.push((Load::Browser { module: module.clone(), profile }, None, false));
+                    loads.push(Loaded::found(Load::Browser { module: module.clone(), profile }));
                 }
             }
             // Last: what a token's own module shows as well is told there.
             if cfg!(windows) {
-                loads.push((Load::Windows, None, false));
+                loads.push(Loaded::found(Load::Windows));
             }
         }
         let program = std::env::current_exe()?;
@@ -244,8 +265,8 @@ impl Inventory {
             let readers = scope.spawn(Readers::ask);
             let started: Vec<_> = loads
                 .iter()
-                .map(|(load, _, _)| {
-                    let host = ModuleHost::new(&program, load.clone());
+                .map(|one| {
+                    let host = ModuleHost::new(&program, one.load.clone());
                     scope.spawn(move || host.look())
                 })
                 .collect();
@@ -256,7 +277,7 @@ impl Inventory {
         let mut inventory = Self { stores: Vec::new(), problems: Vec::new(), cards: Vec::new(), readers };
         let names = home.given_names()?;
         let (mut all, mut blank) = (Vec::new(), Vec::new());
-        for (module, ((load, room, is_named), result)) in loads.into_iter().zip(opened).enumerate() {
+        for (module, (Loaded { load, room, reserve, is_named }, result)) in loads.into_iter().zip(opened).enumerate() {
             let (name, kind) = match &load {
                 Load::Module(path) => (path.display().to_string(), "token"),
                 Load::Browser { profile, .. } => (profile.display().to_string(), "browser"),
@@ -269,7 +290,7 @@ impl Inventory {
                         if let Some(given) = names.get(&info.device) {
                             info.name.clone_from(given);
                         }
-                        all.push(Found { store, info, room, module, is_named });
+                        all.push(Found { store, info, room, reserve, module, is_named });
                     }
                 }
                 // A module that was only found here, and has no device to speak of, is nobody's concern.
@@ -281,13 +302,13 @@ impl Inventory {
             inventory.cards = inventory.readers.unusable(all.iter().map(|one| &one.info), &blank);
         }
         for one in merge_readers(all, &inventory.readers) {
-            inventory.add(Box::new(one.store), one.info, one.room);
+            inventory.add(Box::new(one.store), one.info, one.room, one.reserve);
         }
         for path in files {
             let name = path.display().to_string();
             let mut store = FileStore::new(&path);
             match store.info() {
-                Ok(info) => inventory.add(Box::new(store), info, None),
+                Ok(info) => inventory.add(Box::new(store), info, None, false),
                 Err(error) => inventory.problem(&name, "file", &error),
             }
         }
@@ -310,11 +331,16 @@ impl Inventory {
         });
     }
 
-    fn add(&mut self, store: Box<dyn KeyStore>, info: StoreInfo, room: Option<u8>) {
+    fn add(&mut self, store: Box<dyn KeyStore>, info: StoreInfo, room: Option<u8>, reserve: bool) {
         // A device that two modules see is one device, read by the module that came first.
         let is_known = |known: &OpenStore| known.info.id == info.id || same_device(&known.info, &info);
         if !self.stores.iter().any(is_known) {
-            self.stores.push(OpenStore { info, store: SharedStore::new(store), room });
+            let known = match &info.kind {
+                StoreKind::Token { manufacturer, model, .. } => register::register().device(manufacturer, model),
+                _ => None,
+            };
+            let holds_room = reserve || known.is_some_and(|device| device.reserves);
+            self.stores.push(OpenStore { info, store: SharedStore::new(store), room, holds_room });
         }
     }
 

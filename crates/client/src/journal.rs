@@ -33,6 +33,9 @@ pub struct ItemPlan {
     /// Whether the predecessor is removed afterwards, because the next certificate needs its place.
     #[serde(default)]
     pub makes_room: bool,
+    /// Octets that are held on the device for the certificate before its key is made; zero where nothing is held.
+    #[serde(default)]
+    pub held: usize,
 }
 
 /// What happened, or is about to.

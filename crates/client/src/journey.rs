@@ -9,7 +9,7 @@ use obnova_crypto::{Primitives, Secret, SharedSecret};
 use obnova_keystore::{FileStore, SharedStore, StoreSigner};
 use obnova_lifecycle::acceptance::{Expected, accept};
 use obnova_lifecycle::document::{Octets, RequestState};
-use obnova_lifecycle::port::{Clock, KeyStore, Pin, StoreInfo};
+use obnova_lifecycle::port::{Clock, KeyStore, KeyStoreError, Pin, StoreInfo};
 use obnova_lifecycle::retirement::Standing;
 use obnova_lifecycle::station::{
     AcceptedAt, Found, FreshKey, Issued, Keyed, ProofOfUse, Proven, ReadBack, Requested, Station, Submitted,
@@ -237,6 +237,8 @@ impl<'a> Journey<'a> {
                 key: key.to_string(),
                 file: None,
                 makes_room: false,
+                // Nobody knows yet how long it will be: qualified ones with their chains of names come near this.
+                held: if open.holds_room { 2_048 } else { 0 },
             }],
             roomy: true,
             identity: None,
@@ -615,6 +617,9 @@ impl<'a> Journey<'a> {
         if !self.known(item).installed {
             progress.slow(item, &kind, "installing");
             self.journal.append(Evidence::InstallIntent { item })?;
+            if self.items[item].held > 0 {
+                self.hold_room(item, None)?;
+            }
             self.place(item).lock().install(confirmed.certificate())?;
         }
         let (certificates, keys) = {
@@ -691,6 +696,8 @@ impl<'a> Journey<'a> {
                         let wanted = KeyKind::from_name(&plan.key)
                             .ok_or_else(|| ClientError::new("journal-error", &plan.key))?;
                         progress.slow(item, &plan.kind, "making-key");
+                        // A device that is full says so now, and not when the certificate is paid for.
+                        self.hold_room(item, Some(item))?;
                         self.place(item).lock().generate(wanted, &format!("obnova {}", plan.kind))?
                     }
                 };
@@ -702,6 +709,25 @@ impl<'a> Journey<'a> {
         let fresh = FreshKey::check(&before, &after, &key)
             .map_err(|error| ClientError::new("new-key-lost", format!("{error:?}")))?;
         Ok(found.keyed(fresh))
+    }
+
+    /// Holds room for the certificates that are still to come to the place of this item: those whose keys are there,
+    /// and that of `next`. Holding it again changes nothing; nothing is held where nothing was planned.
+    fn hold_room(&self, item: usize, next: Option<usize>) -> Result<(), ClientError> {
+        if self.items.iter().all(|plan| plan.held == 0) {
+            return Ok(());
+        }
+        let is_awaited = |other: &usize| {
+            let known = self.known(*other);
+            let is_begun = known.key.is_some() && known.refused.is_none() && !known.installed;
+            next == Some(*other) || (is_begun && *other != item)
+        };
+        let octets = (0..self.items.len()).filter(is_awaited).map(|other| self.items[other].held).sum();
+        match self.place(item).lock().reserve(octets) {
+            // One that holds nothing is believed until it refuses.
+            Ok(()) | Err(KeyStoreError::NotPossible | KeyStoreError::ManagedElsewhere) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Keys that are spoken for: by a certificate, or by any journey that noted them.
@@ -774,6 +800,8 @@ impl<'a> Journey<'a> {
 
     fn refuse(&mut self, item: usize, why: String) -> Result<String, ClientError> {
         self.journal.append(Evidence::Refused { item, why: why.clone() })?;
+        // Room for what will not come is given back; a device that is out just now keeps it until the next renewal.
+        let _ = self.hold_room(item, None);
         Ok(why)
     }
 

@@ -364,6 +364,8 @@ impl Preflight {
                 }
                 Err(error) => return Err(error),
             };
+            // A successor is about as long as its predecessor.
+            let held = if place.holds_room && file.is_none() { certificate.der().len() + 256 } else { 0 };
             plans.push(ItemPlan {
                 kind: kind_name(certificate.kind()).to_owned(),
                 predecessor: Some(Octets(certificate.der().to_vec())),
@@ -371,6 +373,7 @@ impl Preflight {
                 key: key.to_string(),
                 file,
                 makes_room: false,
+                held,
             });
         }
         let identity = directory.as_ref().and_then(|directory| directory.identity.clone());
@@ -443,6 +446,7 @@ impl Preflight {
                     view.file = Some(file.display().to_string());
                     for item in plans.iter_mut().filter(|item| item.kind == kind_of(*which)) {
                         item.file = Some(file.clone());
+                        item.held = 0;
                     }
                     // What waits for its place on the device comes after what lives in the file.
                     plans.sort_by_key(|item| item.file.is_none());

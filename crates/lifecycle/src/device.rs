@@ -96,6 +96,9 @@ pub struct Device {
     /// Pairs that fit on it, where somebody counted.
     #[serde(default)]
     pub fits: Option<u8>,
+    /// Whether an object of data holds room on it for a certificate, as somebody has tried.
+    #[serde(default)]
+    pub reserves: bool,
     /// Whether its keys are made, and its certificates written, under another login than the holder's.
     #[serde(default)]
     pub managed: bool,
@@ -201,6 +204,7 @@ mod tests {
             qualified_until: until.map(str::to_owned),
             pins: 1,
             fits: None,
+            reserves: false,
             managed: false,
             unblock_with: None,
             seen: true,

@@ -115,6 +115,48 @@ fn a_request_by_signed_mail_comes_home_with_its_certificate() {
     desk.ask(&["prove", "4712"]);
 }
 
+#[test]
+fn room_is_held_from_the_key_to_its_certificate() {
+    if !has_softhsm() {
+        return;
+    }
+    let desk = office();
+    let module = crate::bench::faultp11().display().to_string();
+    desk.settings(&format!("discover = false\n[[store]]\nmodule = {module:?}\nreserve = true\n"));
+    let anchor = desk.file("ca.pem");
+    let mut asked = vec!["request", "4711", "--anchor", anchor.as_str()];
+    asked.extend(FIELDS);
+    let data = || {
+        let told = desk.ask(&["token", "info"]);
+        let device = told.as_array().map_or(&told, |all| &all[0]);
+        let count = device["room"]["census"]["data"].as_u64();
+        count.unwrap_or_else(|| panic!("{told}"))
+    };
+    // A device without room for the certificate says so before a key is made.
+    desk.bench.rules("capacity = 1");
+    let full = desk.run(&asked);
+    assert!(told(&full).contains("[store-full]"), "{}", told(&full));
+    assert!(!desk.bench.calls().contains(&"C_GenerateKeyPair".to_owned()));
+    desk.bench.rules("");
+    let output = desk.run(&["resume"]);
+    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+    assert_eq!(data(), 1, "the room is held while the request waits");
+    assert_eq!(desk.run(&["resume"]).status.code(), Some(3));
+    assert_eq!(data(), 1);
+    let status = desk.run(&["status", "--json"]);
+    let drafts: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    let draft = drafts[0]["items"][0]["draft"].as_str().unwrap();
+    let script = format!(
+        "openssl smime -verify -in '{draft}' -CAfile ca.pem -out inner.txt 2>/dev/null || true
+         tr -d '\\r' < inner.txt | awk '/application.pkcs10/ {{f=1}} f && /^$/ {{b=1; next}} b && /^--/ {{exit}} b' \
+         | base64 -d > request.req; {ISSUE}"
+    );
+    shell(desk.bench.path("").as_path(), &script);
+    desk.run(&["pickup", &desk.file("new.pem")]);
+    desk.ask(&["prove", "4712"]);
+    assert_eq!(data(), 0, "and given back for the certificate");
+}
+
 /// A key pair that another program made on the token, and its certificate by the authority.
 fn begun_elsewhere(desk: &Desk, install: bool) {
     let module = obnova_testkit::softhsm_module().unwrap();
