@@ -26,6 +26,7 @@
 //! | `always_authenticate` | 1: keys made from now on want the PIN for each signature |
 //! | `keygen_needs_so` | 1: keys and certificates are written only under the SO login |
 //! | `own_ids` | 1: CKA_ID and CKA_LABEL are the device's own |
+//! | `session_keys` | 1: keys are made for the session only, and nobody says so |
 //! | `replace_on_write` | 1: a second certificate with a CKA_ID replaces the first |
 //! | `refuse_attribute` | an attribute type that no template may carry |
 //! | `lie_on_create` | 1: C_CreateObject says yes and stores nothing |
@@ -579,6 +580,12 @@ unsafe extern "C" fn C_GenerateKeyPair(
     let mut yes: CK_BBOOL = CK_TRUE;
     if call.rules.is_set("always_authenticate") {
         theirs.push(CK_ATTRIBUTE { type_: CKA_ALWAYS_AUTHENTICATE, pValue: (&raw mut yes).cast(), ulValueLen: 1 });
+    }
+    let mut no: CK_BBOOL = CK_FALSE;
+    if call.rules.is_set("session_keys") {
+        for attribute in ours.iter_mut().chain(&mut theirs).filter(|attribute| attribute.type_ == CKA_TOKEN) {
+            attribute.pValue = (&raw mut no).cast();
+        }
     }
     let rv = unsafe {
         function(

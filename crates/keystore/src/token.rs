@@ -139,10 +139,10 @@ impl TokenStore {
         mechanism: &Mechanism<'_>,
         public: &[Attribute],
         private: &[Attribute],
-    ) -> Result<ObjectHandle, Error> {
+    ) -> Result<(ObjectHandle, ObjectHandle), Error> {
         let slot_gone = || Error::Pkcs11(RvError::TokenNotPresent, cryptoki::context::Function::GenerateKeyPair);
         let session = self.session().map_err(|_| slot_gone())?;
-        session.generate_key_pair(mechanism, public, private).map(|(public, _)| public)
+        session.generate_key_pair(mechanism, public, private)
     }
 
     fn key_kinds(&self, slot: Slot) -> Vec<KeyKind> {
@@ -340,7 +340,7 @@ impl KeyStore for TokenStore {
         if matches!(kind, KeyKind::Rsa(_)) {
             private.push(Attribute::Decrypt(true));
         }
-        let is_template = |made: &Result<ObjectHandle, Error>| {
+        let is_template = |made: &Result<(ObjectHandle, ObjectHandle), Error>| {
             matches!(
                 made,
                 Err(Error::Pkcs11(
@@ -362,7 +362,7 @@ impl KeyStore for TokenStore {
         }
         // Never without an identifier of our own: a card that chooses the place itself may choose that of a key in use.
         let is_offered = is_template(&made) && self.slot().is_ok_and(|slot| self.key_kinds(slot).contains(&kind));
-        let object = made.map_err(|error| match error {
+        let (object, private) = made.map_err(|error| match error {
             // It makes such keys, and refuses the identifier, which there is the name of a place: who knows its places
             // is the tool of whoever manages it.
             _ if is_offered => KeyStoreError::ManagedElsewhere,
@@ -379,6 +379,10 @@ impl KeyStore for TokenStore {
             ) => KeyStoreError::KeyKindUnsupported(kind),
             error => map_write(error),
         })?;
+        // A key that would go with the session is none, and a request for it would be lost.
+        if !matches!(self.read(private, &[AttributeType::Token]).as_deref(), Ok([Attribute::Token(true)])) {
+            return Err(KeyStoreError::NotStored);
+        }
         // Some modules make something else than they were asked for, or tell a key that is none.
         match self.public_key_of(object)?.0 {
             Some(key) if KeyKind::of(&key) == Ok(kind) => Ok(key),

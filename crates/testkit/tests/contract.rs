@@ -357,6 +357,11 @@ fn full_has_many_faces_and_none_of_them_loses_anything() {
         store.install(&paid).unwrap();
         proves(&mut store, &keys[0]);
     }
+    // Some make a key for the session only, which is gone with it.
+    let bench = Bench::new(&["fleeting"], "session_keys = 1");
+    let (mut store, _) = bench.host().stores().unwrap().remove(0);
+    store.unlock(&pin(PIN), false).unwrap();
+    assert_eq!(store.generate(KeyKind::P256, "bench"), Err(KeyStoreError::NotStored));
     // Some say yes and store nothing.
     let bench = Bench::new(&["liar"], "");
     let (mut store, _) = bench.host().stores().unwrap().remove(0);
