@@ -19,6 +19,8 @@ pub enum TlsTrust {
     Roots(Vec<Vec<u8>>),
     /// Whatever root the server sends, if its SHA-256 (hexadecimal) is this one: the pin of an invitation.
     Pin(String),
+    /// What the operating system trusts: for public addresses that belong to nobody here.
+    System,
 }
 
 /// A key for client authentication.
@@ -167,6 +169,10 @@ pub(crate) fn config(trust: &TlsTrust, key: Option<Arc<dyn ClientKey>>) -> Resul
         TlsTrust::Pin(pin) => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Pinned { pin: pin.to_ascii_lowercase(), provider })),
+        TlsTrust::System => {
+            let verifier = rustls_platform_verifier::Verifier::new(provider).map_err(wrong)?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        }
     };
     let mut config = match key {
         None => builder.with_no_client_auth(),

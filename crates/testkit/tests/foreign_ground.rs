@@ -215,7 +215,28 @@ fn a_key_that_another_program_left_waiting_is_taken_over() {
         desk.bench.path("").as_path(),
         "openssl crl2pkcs7 -nocrl -certfile new.pem -certfile ca.pem -outform DER -out new.p7b",
     );
-    let output = desk.run(&["pickup", &desk.file("new.p7b")]);
+    // From the address where it is published: OpenSSL serves it, and whom the system trusts decides.
+    let port = obnova_testkit::free_port().unwrap().to_string();
+    let serve = "printf '[req]\\ndistinguished_name=d\\n[d]\\n[v]\\nsubjectAltName=DNS:localhost\\n' > tls.cnf; \
+                 openssl req -config tls.cnf -newkey rsa:2048 -nodes -keyout tls.key -subj /CN=localhost -out tls.csr 2>/dev/null; \
+                 openssl x509 -req -in tls.csr -CA ca.pem -CAkey ca.key -days 30 -extfile tls.cnf -extensions v -out tls.pem 2>/dev/null";
+    shell(desk.bench.path("").as_path(), serve);
+    let server = Command::new("openssl")
+        .args(["s_server", "-accept", &port, "-cert", "tls.pem", "-key", "tls.key", "-WWW", "-quiet"])
+        .current_dir(desk.bench.path(""))
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let _server = crate::stage::Killed(server);
+    let address = format!("https://localhost:{port}/new.p7b");
+    let begun = std::time::Instant::now();
+    while std::net::TcpStream::connect(("localhost", port.parse::<u16>().unwrap())).is_err() {
+        assert!(begun.elapsed().as_secs() < 20, "the server does not come up");
+    }
+    desk.refused(&["pickup", &address], "connection-not-trusted");
+    let output = desk.run_with(&["pickup", &address], &[("SSL_CERT_FILE", &desk.file("ca.pem"))]);
     assert_eq!(output.status.code(), Some(3), "{}", told(&output));
     desk.ask(&["prove", "4713"]);
 }

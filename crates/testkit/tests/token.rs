@@ -43,10 +43,16 @@ impl Desk {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, &[])
+    }
+
+    /// The same with variables of its own.
+    pub(crate) fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new(programs().join("obnova"));
         command.args(arguments).args(["--lang", "en", "--pin-file"]).arg(self.bench.path("pin"));
         command.env("OBNOVA_HOME", self.bench.path("home")).env("HOME", self.bench.path("home"));
-        command.envs(self.bench.environment()).stdin(Stdio::null()).output().unwrap()
+        command.envs(self.bench.environment()).envs(variables.iter().copied());
+        command.stdin(Stdio::null()).output().unwrap()
     }
 
     #[track_caller]
