@@ -368,7 +368,8 @@ pub(crate) fn renew_in(
     context.output.line(&lines.join("\n"));
     if !preflight.is_ready() {
         context.output.data("", &json!({ "plan": view }));
-        let why = view.items.iter().map(|item| item.verdict.as_str()).find(|verdict| *verdict != "issue");
+        let why =
+            view.items.iter().map(|item| item.verdict.as_str()).find(|verdict| !["issue", "unasked"].contains(verdict));
         let why = why.map(str::to_owned).or_else(|| view.must_act.first().map(|(_, why)| why.clone()));
         return Err(match why {
             Some(why) => ClientError::new("nobody-made-a-key", why),

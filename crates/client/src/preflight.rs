@@ -50,7 +50,7 @@ pub struct RenewOptions {
 pub struct ItemPreview {
     /// The certificate to be renewed.
     pub certificate: CertificateView,
-    /// `issue`, or the code of why it waits or is refused.
+    /// `issue`, `unasked` where nobody can know, or the code of why it waits or is refused.
     pub verdict: String,
 }
 
@@ -334,6 +334,7 @@ impl Preflight {
             if !keys.iter().any(|key| key == certificate.public_key()) {
                 return Err(ClientError::new("key-missing", certificate.serial()));
             }
+            let is_asked = directory.is_some() && record.address.is_some();
             let verdict = match (&directory, &record.address) {
                 (Some(directory), Some(address)) => {
                     let authority = ObnovaAuthority { http: &http, address };
@@ -342,7 +343,9 @@ impl Preflight {
                 _ => Verdict::Issue,
             };
             let code = match verdict {
-                Verdict::Issue => "issue",
+                Verdict::Issue if is_asked => "issue",
+                // An authority that is not ours says nothing beforehand.
+                Verdict::Issue => "unasked",
                 Verdict::Wait(reason) => {
                     answer = Answer::Wait;
                     reason.code()

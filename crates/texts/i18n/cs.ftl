@@ -406,3 +406,4 @@ error-readers-no-library = Tento systém nemá podporu čteček karet. Na Linuxu
 error-unblock-elsewhere = PIN této karty odblokuje jen její vlastní nástroj, pomocí PUK karty. Na kartu se nic neposlalo.
 pin-unblocked-with = odblokuje { $tool }
 error-another-key = Zařízení podepsalo jiným klíčem, než který ukazuje: nejspíš k němu byl zapsán certifikát jiného klíče. Nic se neodeslalo. Nechte tam zapsat správný certifikát tím, kdo zařízení spravuje, nebo obnovte na jiné zařízení.
+reason-unasked = bude o něj požádáno; tato autorita předem nic neříká

@@ -402,3 +402,4 @@ error-readers-no-library = This system has no support for card readers. On Linux
 error-unblock-elsewhere = The PIN of this card is unblocked by its own tool only, with the card's PUK. Nothing was sent to the card.
 pin-unblocked-with = unblocked by { $tool }
 error-another-key = The device signed with another key than the one that it shows: probably a certificate of another key was written beside it. Nothing was sent. Have the right certificate written there by whoever manages the device, or renew onto another one.
+reason-unasked = will be asked for; this authority says nothing beforehand
