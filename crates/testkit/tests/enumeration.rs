@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use crate::bench::{PIN, PUK};
 use crate::foreign_ground::{FIELDS, ISSUE, office};
 use crate::stage::has_softhsm;
 use crate::token::{Desk, shell, told};
@@ -31,10 +32,45 @@ struct Operation {
     run: Box<dyn Fn(&Desk) -> Output>,
     /// Exit code of a run that did it.
     code: i32,
-    /// Which certificate works at every moment.
+    /// Which certificate works at every moment; empty where the device is emptied.
     works: &'static str,
     /// Which one works at the end, and how many private keys there are then.
     ends: (&'static str, u64),
+}
+
+/// The PIN that a PIN is changed to, and back from.
+const OTHER_PIN: &str = "654321";
+
+/// Changes the PIN, and changes it back.
+fn change_pin(desk: &Desk) -> Output {
+    let (old, new) = (desk.secret("old-pin", PIN), desk.secret("new-pin", OTHER_PIN));
+    let there = desk.run(&["pin", "change", "--new-pin-file", &new]);
+    if !there.status.success() {
+        return there;
+    }
+    desk.secret("pin", OTHER_PIN);
+    let back = desk.run(&["pin", "change", "--new-pin-file", &old]);
+    desk.secret("pin", PIN);
+    back
+}
+
+/// After a change that was cut short one of the two PINs is right; whichever it is, the old one is made right again.
+fn settle_pin(desk: &Desk) {
+    if desk.run(&["pin", "verify"]).status.success() {
+        return;
+    }
+    desk.secret("pin", OTHER_PIN);
+    let old = desk.secret("old-pin", PIN);
+    let back = desk.run(&["pin", "change", "--new-pin-file", &old]);
+    desk.secret("pin", PIN);
+    assert!(back.status.success(), "neither the old PIN nor the new one is right: {}", told(&back));
+}
+
+/// Empties the device and begins it anew under its name.
+fn initialise(desk: &Desk) -> Output {
+    let (puk, new) = (desk.secret("puk", PUK), desk.secret("new-pin", PIN));
+    let named = ["token", "initialise", "--name", "Token", "--typed", "Token"];
+    desk.run(&[&named[..], &["--puk-file", &puk, "--new-pin-file", &new]].concat())
 }
 
 fn copy(desk: &Desk, from: &str, to: &str) {
@@ -81,13 +117,22 @@ fn play(desk: &Desk, operation: &Operation, snapshot: &str, rule: &str) {
     // A fault is told as one, and never as a crash of ours.
     assert!(faulty.status.code().is_some_and(|code| [0, 1, 3].contains(&code)), "{}", context());
     assert!(!told(&faulty).contains("panicked"), "{}", context());
-    let works = desk.run(&["prove", operation.works]);
-    assert!(works.status.success(), "{} no longer works after {}\n{}", operation.works, context(), told(&works));
+    if operation.name == "pin" {
+        settle_pin(desk);
+    }
+    if !operation.works.is_empty() {
+        let works = desk.run(&["prove", operation.works]);
+        assert!(works.status.success(), "{} no longer works after {}\n{}", operation.works, context(), told(&works));
+    }
     let again = (operation.run)(desk);
     let code = again.status.code();
     let is_done = code == Some(operation.code) || told(&again).contains("[certificate-not-found]");
     assert!(is_done, "again after {}\n{}", context(), told(&again));
     let (ends, keys) = operation.ends;
+    if ends.is_empty() {
+        assert!(desk.run(&["pin", "verify"]).status.success(), "the new PIN after {}", context());
+        return;
+    }
     let proof = desk.run(&["prove", ends]);
     assert!(proof.status.success(), "{ends} after {}\n{}", context(), told(&proof));
     assert_eq!(private_keys(desk), keys, "keys after {}", context());
@@ -133,6 +178,8 @@ fn every_call_with_every_outcome() {
             works: "4711",
             ends: ("4720", 2),
         },
+        Operation { name: "pin", run: Box::new(change_pin), code: 0, works: "4711", ends: ("4711", 1) },
+        Operation { name: "initialise", run: Box::new(initialise), code: 0, works: "", ends: ("", 0) },
     ];
     shell(
         desk.bench.path("").as_path(),
@@ -144,7 +191,8 @@ fn every_call_with_every_outcome() {
     );
     // A clean run of each, from which the list is made; the state before each is kept.
     let mut list: Vec<(usize, &str, String, u64)> = Vec::new();
-    let snapshots = ["before-request", "before-pickup", "before-retire", "before-request"];
+    let mut snapshots = ["before-request"; 6];
+    (snapshots[1], snapshots[2]) = ("before-pickup", "before-retire");
     for (index, operation) in operations.iter().enumerate() {
         match operation.name {
             "pickup" => {
@@ -162,7 +210,7 @@ fn every_call_with_every_outcome() {
                 assert!(desk.run(&["resume"]).status.success());
                 copy(&desk, ".", "before-retire");
             }
-            "import" => restore(&desk, "before-request"),
+            "import" | "pin" | "initialise" => restore(&desk, "before-request"),
             _ => {}
         }
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
@@ -180,7 +228,16 @@ fn every_call_with_every_outcome() {
     let whole = list.len();
     let step = (whole * 382 / 1000..).find(|step| gcd(*step, whole) == 1).unwrap_or(1);
     let mut spread: Vec<_> = (0..whole).map(|turn| &list[turn * step % whole]).collect();
-    let writes = ["C_GenerateKeyPair", "C_CreateObject", "C_DestroyObject", "C_Sign", "C_Login"];
+    let writes = [
+        "C_GenerateKeyPair",
+        "C_CreateObject",
+        "C_DestroyObject",
+        "C_Sign",
+        "C_Login",
+        "C_SetPIN",
+        "C_InitPIN",
+        "C_InitToken",
+    ];
     spread.sort_by_key(|(_, _, call, _)| !writes.contains(&call.as_str()));
     let begun = Instant::now();
     let mut table: BTreeMap<(&str, String), [u32; OUTCOMES.len()]> = BTreeMap::new();
