@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::{Outcome, check, run as program, systems};
 
 /// Debian packages that the tests use, with the program or file that shows that each is there.
-const PACKAGES: [(&str, &str); 21] = [
+const PACKAGES: [(&str, &str); 25] = [
     ("softhsm2", "/usr/bin/softhsm2-util"),
     ("opensc", "/usr/bin/pkcs11-tool"),
     ("opensc-pkcs11", "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"),
@@ -16,6 +16,10 @@ const PACKAGES: [(&str, &str); 21] = [
     ("ykcs11", "/usr/lib/x86_64-linux-gnu/libykcs11.so.2"),
     ("yubico-piv-tool", "/usr/bin/yubico-piv-tool"),
     ("clang", "/usr/bin/clang"),
+    ("dbus-daemon", "/usr/bin/dbus-run-session"),
+    ("dunst", "/usr/bin/dunst"),
+    ("libnotify-bin", "/usr/bin/notify-send"),
+    ("xvfb", "/usr/bin/Xvfb"),
     ("postgresql", "/usr/lib/postgresql"),
     ("openssl", "/usr/bin/openssl"),
     ("curl", "/usr/bin/curl"),

@@ -178,9 +178,11 @@ fn folded(line: &str) -> String {
 
 /// Shows a notice on the desktop by the system's own means; `false` where there are none.
 pub fn notify(title: &str, text: &str) -> bool {
+    // On Windows the words travel as variables: what follows -Command is read as a script.
     let quiet = |program: &str, arguments: &[&str]| {
         let run = Command::new(program)
             .args(arguments)
+            .envs([("OBNOVA_TITLE", title), ("OBNOVA_TEXT", text)])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -188,12 +190,11 @@ pub fn notify(title: &str, text: &str) -> bool {
         run.is_ok_and(|status| status.success())
     };
     if cfg!(windows) {
-        // The words travel as arguments of the script, never inside it.
-        let script = "param($t,$m) Add-Type -AssemblyName System.Windows.Forms; \
+        let script = "Add-Type -AssemblyName System.Windows.Forms; \
                       $n=New-Object System.Windows.Forms.NotifyIcon; $n.Icon=[System.Drawing.SystemIcons]::Information; \
-                      $n.Visible=$true; $n.ShowBalloonTip(10000,$t,$m,'Info'); Start-Sleep 10; $n.Dispose()";
-        let block = format!("& {{ {script} }} $args[0] $args[1]");
-        return quiet("powershell.exe", &["-NoProfile", "-Command", &block, title, text]);
+                      $n.Visible=$true; $n.ShowBalloonTip(10000,$env:OBNOVA_TITLE,$env:OBNOVA_TEXT,'Info'); \
+                      Start-Sleep 10; $n.Dispose()";
+        return quiet("powershell.exe", &["-NoProfile", "-Command", script]);
     }
     if cfg!(target_os = "macos") {
         let script = "on run a\ndisplay notification (item 2 of a) with title (item 1 of a)\nend run";

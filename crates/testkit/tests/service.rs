@@ -65,6 +65,34 @@ fn what_ends_is_told_without_a_pin_and_stands_in_a_calendar() {
 }
 
 #[test]
+fn a_desktop_shows_the_notice() {
+    if !has_softhsm() {
+        return;
+    }
+    let parts = ["dbus-run-session", "Xvfb", "dunst", "dunstctl", "notify-send"];
+    if let Some(missing) = parts.iter().find(|part| !std::path::Path::new("/usr/bin").join(part).exists()) {
+        return skip(missing);
+    }
+    let desk = desk("20");
+    let program = programs().join("obnova");
+    // A desktop of its own: a bus, a display that nobody sees, and a real notification daemon.
+    let inner =
+        "\"$0\" remind --notify --lang cs --pin-file pin >/dev/null; sleep 1; dunstctl close-all; dunstctl history";
+    let script = format!(
+        "Xvfb -displayfd 3 -screen 0 800x600x24 -nolisten tcp 3>display >/dev/null 2>&1 & trap \"kill $!\" EXIT
+         for i in $(seq 100); do [ -s display ] && break; sleep 0.1; done
+         DISPLAY=:$(cat display) dbus-run-session -- sh -c '{inner}' \"$0\""
+    );
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).arg(&program).current_dir(desk.bench.path(""));
+    command.env("OBNOVA_HOME", desk.bench.path("home")).env("HOME", desk.bench.path("home"));
+    command.env("XDG_RUNTIME_DIR", desk.bench.path("home")).envs(desk.bench.environment());
+    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(shown.contains("Končící certifikáty") && shown.contains("Jana Dvořáková"), "{shown}{}", told(&output));
+}
+
+#[test]
 fn the_schedule_is_the_persons_own_and_goes_away_again() {
     if !has_softhsm() {
         return;
