@@ -51,7 +51,9 @@ pub(crate) struct Common {
 /// What to do.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    List,
+    List {
+        words: Vec<String>,
+    },
     Show {
         certificate: String,
     },
@@ -166,6 +168,10 @@ pub(crate) enum Command {
     },
     Bring {
         certificate: String,
+        #[arg(long)]
+        store: Option<String>,
+    },
+    Chain {
         #[arg(long)]
         store: Option<String>,
     },

@@ -144,7 +144,7 @@ pub(crate) fn find(context: &Context, inventory: &Inventory, text: &str) -> Resu
 fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError> {
     let texts = context.output.texts;
     match command {
-        Command::List => list::list(context),
+        Command::List { words } => list::list(context, &words),
         Command::Show { certificate } => {
             use obnova_client::Clock;
             let inventory = unlocked(context)?;
@@ -252,6 +252,7 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
         Command::Restore { certificate } => care::undo(context, &certificate),
         Command::Import { source, store } => transfer::import(context, &source, store.as_deref()),
         Command::Bring { certificate, store } => transfer::bring(context, &certificate, store.as_deref()),
+        Command::Chain { store } => transfer::chain(context, store.as_deref()),
         Command::Export { certificate, to, with_key, pbmac1, der } => {
             transfer::export(context, &certificate, &to, with_key.then_some(pbmac1), der)
         }

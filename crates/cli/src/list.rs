@@ -8,11 +8,26 @@ use serde_json::json;
 
 use crate::commands::{Context, days, unlocked};
 
-/// Shows all stores with their certificates.
-pub(crate) fn list(context: &Context) -> Result<ExitCode, ClientError> {
+/// Whether a certificate has all these words in its names or numbers, whatever their case.
+fn is_meant(view: &CertificateView, words: &[String]) -> bool {
+    let kind_and_key = format!("{} {}", view.kind, view.key);
+    let text = [&view.subject, &view.issuer, &view.decimal, &view.hexadecimal, &view.not_after, &kind_and_key];
+    let text = text.map(|part| part.to_lowercase()).join(" ");
+    words.iter().all(|word| text.contains(&word.to_lowercase()))
+}
+
+/// Shows all stores with their certificates; with words, only those certificates that have them.
+pub(crate) fn list(context: &Context, words: &[String]) -> Result<ExitCode, ClientError> {
     let texts = context.output.texts;
     let inventory = unlocked(context)?;
-    let (stores, certificates) = (inventory.stores(), inventory.views(context.clock.now()));
+    let (mut stores, mut certificates) = (inventory.stores(), inventory.views(context.clock.now()));
+    let mut cards = inventory.cards();
+    if !words.is_empty() {
+        certificates.retain(|view| is_meant(view, words));
+        stores.retain(|store| certificates.iter().any(|view| view.store == store.id));
+        cards = &[];
+    }
+    let (stores, certificates) = (stores, certificates);
     let mut lines = Vec::new();
     for (nth, store) in stores.iter().enumerate() {
         // Two logins of one device stand under one title.
@@ -26,10 +41,13 @@ pub(crate) fn list(context: &Context) -> Result<ExitCode, ClientError> {
             certificate(texts, view, &mut lines);
         }
     }
-    for one in inventory.cards() {
+    if certificates.is_empty() && !words.is_empty() {
+        lines.push(texts.get("nothing-found", &[]));
+    }
+    for one in cards {
         lines.extend(card(texts, one));
     }
-    let data = json!({ "stores": stores, "certificates": certificates, "cards": inventory.cards() });
+    let data = json!({ "stores": stores, "certificates": certificates, "cards": cards });
     context.output.data(&lines.join("\n"), &data);
     Ok(ExitCode::SUCCESS)
 }

@@ -25,6 +25,18 @@ pub(crate) fn bring(context: &Context, certificate: &str, store: Option<&str>) -
     Ok(ExitCode::SUCCESS)
 }
 
+/// Puts certificates of authorities where browsers look for them.
+pub(crate) fn chain(context: &Context, store: Option<&str>) -> Result<ExitCode, ClientError> {
+    let inventory = Inventory::open(&context.home, &context.extra)?;
+    let placed = inventory.place_chain(&context.home, store, &context.prompt)?;
+    for one in &placed {
+        let words = [("store", one.name.as_str()), ("names", &one.authorities.join(", "))];
+        context.output.line(&context.output.texts.get("chain-placed", &words));
+    }
+    context.output.data("", &placed);
+    Ok(ExitCode::SUCCESS)
+}
+
 fn tell(context: &Context, imported: &[Imported]) {
     let texts = context.output.texts;
     for pair in imported {

@@ -391,11 +391,16 @@ impl Inventory {
             .collect()
     }
 
-    /// Certificates of all stores that can be read now, each once, with the name of the store.
+    /// Certificates of all stores that can be read now, each once, with the name of the store. Authorities that a
+    /// browser or the system keeps for its paths are nobody's own, and are left out.
     pub fn certificates(&self) -> Vec<(String, Certificate)> {
         let mut all: Vec<(String, Certificate)> = Vec::new();
         for open in &self.stores {
+            let keeps_paths = matches!(open.info.kind, StoreKind::Browser | StoreKind::System);
             for certificate in open.store.lock().certificates().unwrap_or_default() {
+                if keeps_paths && certificate.kind() == Kind::Authority {
+                    continue;
+                }
                 if !all.iter().any(|(_, known)| *known == certificate) {
                     all.push((open.info.id.clone(), certificate));
                 }

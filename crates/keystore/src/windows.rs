@@ -17,8 +17,11 @@ use zeroize::Zeroizing;
 
 use crate::object::{ecdsa_value, rsa_pkcs8};
 
-/// Name of the store, as other programs of Windows show it.
-const STORE: windows_sys::core::PCWSTR = w!("MY");
+/// Name of the person's store, as other programs of Windows show it.
+const MY: windows_sys::core::PCWSTR = w!("MY");
+
+/// Name of the store for members of paths, which trusts nothing.
+const INTERMEDIATE: windows_sys::core::PCWSTR = w!("CA");
 
 /// The person's own certificates of Windows.
 #[derive(Default)]
@@ -42,7 +45,11 @@ struct Open(HCERTSTORE);
 
 impl Open {
     fn new() -> Result<Self, KeyStoreError> {
-        let store = unsafe { CertOpenSystemStoreW(0, STORE) };
+        Self::named(MY)
+    }
+
+    fn named(name: windows_sys::core::PCWSTR) -> Result<Self, KeyStoreError> {
+        let store = unsafe { CertOpenSystemStoreW(0, name) };
         if store.is_null() { Err(last("CertOpenSystemStore")) } else { Ok(Self(store)) }
     }
 
@@ -345,7 +352,8 @@ impl KeyStore for WindowsStore {
     }
 
     fn deposit(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
-        let store = Open::new()?;
+        let is_authority = certificate.kind() == obnova_pki::Kind::Authority;
+        let store = Open::named(if is_authority { INTERMEDIATE } else { MY })?;
         let (encoding, der) = (X509_ASN_ENCODING, certificate.der());
         let length = u32::try_from(der.len()).unwrap_or(0);
         let add = CERT_STORE_ADD_USE_EXISTING;
@@ -355,8 +363,8 @@ impl KeyStore for WindowsStore {
         if written == 0 {
             return Err(last("CertAddEncodedCertificateToStore"));
         }
-        drop(store);
-        if self.certificates()?.contains(certificate) { Ok(()) } else { Err(KeyStoreError::NotStored) }
+        let is_there = store.find(|_, encoded| (encoded == der).then_some(())).is_some();
+        if is_there { Ok(()) } else { Err(KeyStoreError::NotStored) }
     }
 
     fn import(&mut self, _pkcs8: &Zeroizing<Vec<u8>>, _label: &str) -> Result<Vec<u8>, KeyStoreError> {

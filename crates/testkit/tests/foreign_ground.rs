@@ -191,6 +191,23 @@ fn a_renewal_that_isignum_finished_is_taken_over() {
     assert_eq!(output.status.code(), Some(3), "{}", told(&output));
     assert!(told(&output).contains("[ 9/11]"), "it was tested: {}", told(&output));
     desk.refused(&["adopt", "--anchor", &desk.file("ca.pem")], "nothing-to-adopt");
+    // A browser is told of the authority, so that it offers the certificate.
+    if std::path::Path::new("/usr/bin/certutil").exists() {
+        let _alone = obnova_testkit::without_cards();
+        let module = crate::bench::faultp11().display().to_string();
+        desk.settings(&format!("[[store]]\nmodule = {module:?}\n"));
+        desk.refused(&["chain"], "no-browser");
+        let database = "mkdir -p home/.pki/nssdb; certutil -N -d sql:home/.pki/nssdb --empty-password";
+        shell(desk.bench.path("").as_path(), database);
+        assert_eq!(desk.ask(&["chain"])[0]["were_there"], 0);
+        assert_eq!(desk.ask(&["chain"])[0]["were_there"], 1);
+        shell(
+            desk.bench.path("").as_path(),
+            "certutil -L -d sql:home/.pki/nssdb | grep -q 'PostSignum DEMO Public CA'",
+        );
+    } else {
+        crate::stage::skip("certutil of NSS");
+    }
     desk.ask(&["account", "4713", "--told", "JIP"]);
     assert!(desk.run(&["resume"]).status.success());
     desk.ask(&["retire", "4711", "--yes", "--typed", "4711"]);

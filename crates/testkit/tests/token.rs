@@ -315,6 +315,9 @@ fn a_browser_is_a_store_and_its_key_goes_to_the_token_in_one_command() {
     let found = listed["certificates"].as_array().unwrap();
     let person = found.iter().find(|view| view["hexadecimal"] == "abcdef012" || view["hexadecimal"] == "0abcdef012");
     assert!(person.unwrap()["store"].as_str().unwrap().starts_with("nss:"), "{listed}");
+    // Words find it, and others do not.
+    assert_eq!(desk.ask(&["list", "jana", "RSA"])["certificates"].as_array().unwrap().len(), 1);
+    assert_eq!(desk.ask(&["list", "jana", "P-256"])["certificates"], serde_json::json!([]));
     let brought = desk.ask(&["bring", "0x0abcdef012", "--store", "Token"]);
     assert_eq!(brought["imported"][0]["on_device"], true, "{brought}");
     // The other way a device keeps its key.

@@ -407,3 +407,6 @@ error-unblock-elsewhere = PIN této karty odblokuje jen její vlastní nástroj,
 pin-unblocked-with = odblokuje { $tool }
 error-another-key = Zařízení podepsalo jiným klíčem, než který ukazuje: nejspíš k němu byl zapsán certifikát jiného klíče. Nic se neodeslalo. Nechte tam zapsat správný certifikát tím, kdo zařízení spravuje, nebo obnovte na jiné zařízení.
 reason-unasked = bude o něj požádáno; tato autorita předem nic neříká
+chain-placed = { $store } nyní zná tyto autority: { $names }
+nothing-found = Žádný certifikát zde tato slova nemá.
+error-no-browser = Není zde databáze žádného prohlížeče. Prohlížeč jednou spusťte, nebo určete úložiště volbou --store.

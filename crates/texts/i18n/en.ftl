@@ -403,3 +403,6 @@ error-unblock-elsewhere = The PIN of this card is unblocked by its own tool only
 pin-unblocked-with = unblocked by { $tool }
 error-another-key = The device signed with another key than the one that it shows: probably a certificate of another key was written beside it. Nothing was sent. Have the right certificate written there by whoever manages the device, or renew onto another one.
 reason-unasked = will be asked for; this authority says nothing beforehand
+chain-placed = { $store } knows these authorities now: { $names }
+nothing-found = No certificate here has these words.
+error-no-browser = There is no database of a browser here. Start the browser once, or name a store with --store.

@@ -207,3 +207,6 @@ help-obnova-no_backup = Nové klíče v souborech se nekopírují; víte, že zm
 help-obnova-backup_to = Složka, kam se nové klíče v souborech hned zkopírují, nejlépe na jiném médiu.
 help-obnova-renew-onto = Nový klíč vytvořit v jiném úložišti, třeba na novém tokenu: jméno nebo část označení.
 help-obnova-doctor-administrator = Napsat, o co požádat správce, když kartě chybí obslužný program.
+help-obnova-list-words = Jen certifikáty s těmito slovy ve jménech nebo číslech.
+help-obnova-chain = Uložit certifikáty známých autorit tam, kde je hledají prohlížeče.
+help-obnova-chain-store = Úložiště: jeho jméno nebo část označení (výchozí: všechny prohlížeče a Windows).

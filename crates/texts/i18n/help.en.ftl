@@ -207,3 +207,6 @@ help-obnova-no_backup = New keys in files are not copied; you know that they go 
 help-obnova-backup_to = Folder that new keys in files are copied to at once, best on another medium.
 help-obnova-renew-onto = Make the new key in another store, for example on a new token: its name or a part of its identifier.
 help-obnova-doctor-administrator = Write what to ask an administrator for, when a card here lacks its middleware.
+help-obnova-list-words = Only certificates with these words in their names or numbers.
+help-obnova-chain = Put the certificates of known authorities where browsers look for them.
+help-obnova-chain-store = The store: its name or a part of its identifier (default: all browsers, and Windows).
