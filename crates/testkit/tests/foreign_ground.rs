@@ -205,6 +205,7 @@ fn a_renewal_that_isignum_finished_is_taken_over() {
             desk.bench.path("").as_path(),
             "certutil -L -d sql:home/.pki/nssdb | grep -q 'PostSignum DEMO Public CA'",
         );
+        desk.settings(&format!("discover = false\n[[store]]\nmodule = {module:?}\n"));
     } else {
         crate::stage::skip("certutil of NSS");
     }

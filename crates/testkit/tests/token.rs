@@ -302,6 +302,7 @@ fn a_browser_is_a_store_and_its_key_goes_to_the_token_in_one_command() {
     let desk = Desk::new(&["Token"], "");
     person(&desk, "30");
     desk.settings(&format!("[[store]]\nmodule = {:?}\n", faultp11().display().to_string()));
+    let _alone = obnova_testkit::without_cards();
     // Chromium's and Firefox's databases are looked for in the home.
     shell(
         desk.bench.path("").as_path(),
