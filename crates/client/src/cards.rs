@@ -73,6 +73,12 @@ impl Readers {
     }
 }
 
+/// Readers with whether a card lies in each, as the system tells now: what changes when a device comes or goes.
+pub fn readers_now() -> Vec<(String, bool)> {
+    let told = readers().unwrap_or_default();
+    told.into_iter().map(|reader| (reader.name, reader.atr.is_some())).collect()
+}
+
 fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02X}")).collect()
 }

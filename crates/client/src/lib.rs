@@ -24,7 +24,7 @@ mod way;
 
 pub use account::{LoginOutcome, login};
 pub use adopt::{AccountView, Adopted, mailed_authority};
-pub use cards::CardView;
+pub use cards::{CardView, readers_now};
 pub use care::{DeviceView, PinView, RoomView, TriesView};
 pub use chain::ChainPlaced;
 pub use cleanup::{Cleaned, Cleanup, CleanupItem, CleanupOptions, Measured, Removal, may_go, restore};

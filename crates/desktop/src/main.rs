@@ -1,0 +1,35 @@
+//! `obnova-desktop`: the holder's program in a window. Every rule is in the client library.
+#![windows_subsystem = "windows"]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use obnova_client::Home;
+use obnova_desktop::Settings;
+use obnova_texts::Language;
+
+fn main() -> ExitCode {
+    // Each PKCS#11 module lives in a process of its own, which this program plays.
+    if let Some(load) = obnova_client::Load::from_arguments(std::env::args_os().skip(1)) {
+        return match obnova_client::serve_module(&load) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    let mut settings = Settings { home: Home::default_folder(), language: Language::English, days_back: 0 };
+    let mut asked = None;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        match (name.as_str(), arguments.next()) {
+            ("--home", Some(value)) => settings.home = PathBuf::from(value),
+            ("--lang", Some(value)) => asked = Some(value),
+            _ => return ExitCode::from(2),
+        }
+    }
+    let variable = |name: &str| std::env::var(name).ok();
+    settings.language = Language::choose(asked.as_deref(), variable("LC_ALL").as_deref(), variable("LANG").as_deref());
+    match obnova_desktop::run(&settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
