@@ -147,13 +147,17 @@ pub(crate) fn success(texts: Texts, view: &CertificateView) -> Success {
 /// What happened, why, and what to do; and its code with the detail, for a help desk.
 pub(crate) fn trouble(texts: Texts, error: &ClientError) -> (String, String) {
     let known = |key: String| texts.has(&key).then(|| texts.get(&key, &[]));
-    let mut text = known(format!("error-{}", error.code)).unwrap_or_else(|| texts.get("error-other", &[]));
+    // What the command line says of its commands is said otherwise here.
+    let mut text = known(format!("window-error-{}", error.code))
+        .or_else(|| known(format!("error-{}", error.code)))
+        .unwrap_or_else(|| texts.get("error-other", &[]));
     // An authority that speaks in our codes is understood in the person's language.
     let said = error.detail.split(':').next().unwrap_or_default().trim();
     if let Some(reason) = known(format!("reason-{said}")) {
         text.push_str(&format!(" {reason}"));
     }
-    (text, format!("[{}] {}", error.code, error.detail))
+    let detail = if error.detail == error.code { "" } else { error.detail.as_str() };
+    (text, format!("[{}] {detail}", error.code).trim_end().to_owned())
 }
 
 #[cfg(test)]
@@ -168,7 +172,7 @@ mod tests {
         for source in sources.into_iter().chain([worker]) {
             for (at, _) in source.match_indices("\"window-") {
                 let key: String = source[at + 1..].chars().take_while(|c| *c != '"').collect();
-                if key.contains(['{', '(']) {
+                if key.contains(['{', '(']) || key == "window-" {
                     continue;
                 }
                 for language in [Language::Czech, Language::English] {

@@ -214,6 +214,8 @@ fn play(story: &str) {
             picture("plan.cs"),
             press("window-begin"),
             wait(|app| app.get_screen() == Screen::Work),
+            wait(|app| app.get_steps_done() > 4),
+            wait(|_| true),
             named(),
             picture("work.cs"),
             wait(|app| app.get_screen() == Screen::Ended),
