@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 
 use obnova_client::Pin;
 use obnova_texts::{Language, Texts};
-use slint::{ComponentHandle, ModelRc, SharedString, VecModel};
+use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 
 use crate::worker::{Ask, Tell, Worker, start};
 use crate::{App, Look, Screen, Theme, Words};
@@ -152,7 +152,17 @@ fn show(app: &App, told: Tell) {
         Tell::Work(steps) => {
             let done = steps.iter().filter(|step| step.state == "done").count();
             app.set_steps_done(i32::try_from(done).unwrap_or(0));
-            app.set_steps(model(steps));
+            let shown = app.get_steps();
+            if shown.row_count() == steps.len() {
+                // Only what changed: a row that is made anew would be read aloud anew.
+                for (nth, step) in steps.into_iter().enumerate() {
+                    if shown.row_data(nth).as_ref() != Some(&step) {
+                        shown.set_row_data(nth, step);
+                    }
+                }
+            } else {
+                app.set_steps(model(steps));
+            }
             app.set_screen(Screen::Work);
         }
         Tell::Warning(text) => app.set_warning(text.into()),
