@@ -88,6 +88,7 @@ async fn directory(State(authority): Role) -> Response {
         renewal_window_days: authority.config.renewal_window_days,
         oldest_middleware: authority.config.oldest_middleware.clone(),
         identity: authority.identity.clone(),
+        desk: authority.config.desk.clone(),
     })
     .into_response()
 }

@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use obnova_client::{
-    Cleanup, CleanupOptions, ClientError, Clock, DeviceView, Inventory, RoomView, TriesView, may_go, restore,
-};
+use obnova_client::{Cleanup, CleanupOptions, ClientError, Clock, DeviceView, Inventory, may_go, restore, words};
 use obnova_texts::Texts;
 use serde_json::json;
 
 use crate::arguments::{PinCommand, TokenCommand};
-use crate::commands::{Context, days};
+use obnova_client::words::days;
+
+use crate::commands::Context;
 use crate::prompt::{agreed, typed};
 
 /// Looks at, tries, changes or unblocks a PIN.
@@ -33,32 +33,15 @@ pub(crate) fn pin(context: &Context, command: PinCommand) -> Result<ExitCode, Cl
         }
     };
     let mut lines = vec![format!("{}  {}", view.name, view.store)];
-    lines.push(format!("  PIN: {}", described(texts, &view.pin)));
+    lines.push(format!("  PIN: {}", words::tries(texts, &view.pin)));
     if let Some(puk) = &view.puk {
-        lines.push(format!("  PUK: {}", described(texts, puk)));
+        lines.push(format!("  PUK: {}", words::tries(texts, puk)));
     }
     if let Some(done) = done {
         context.output.line(&texts.get(done, &[]));
     }
     context.output.data(&lines.join("\n"), &view);
     Ok(ExitCode::SUCCESS)
-}
-
-fn described(texts: Texts, tries: &TriesView) -> String {
-    let state = match (tries.locked, tries.final_try, tries.count_low) {
-        (true, _, _) => "tries-locked",
-        (_, true, _) => "tries-last",
-        (_, _, true) => "tries-low",
-        _ => "tries-good",
-    };
-    let mut words = vec![texts.get(state, &[])];
-    if tries.pad {
-        words.push(texts.get("tries-pad", &[]));
-    }
-    if let Some((least, most)) = tries.length {
-        words.push(texts.get("tries-length", &[("least", &least.to_string()), ("most", &most.to_string())]));
-    }
-    words.join(", ")
 }
 
 /// Shows devices, names one, or empties one.
@@ -101,53 +84,17 @@ pub(crate) fn token(context: &Context, command: TokenCommand) -> Result<ExitCode
 }
 
 fn device_card(texts: Texts, device: &DeviceView) -> String {
-    let until = device.until.clone().unwrap_or_default();
-    let standing = texts.get(&format!("standing-{}", device.standing), &[("until", &until)]);
-    let mut lines = vec![
-        format!("{}  {}", device.name, device.device),
-        format!("  {} {}, {}", device.manufacturer, device.model, device.library_version),
-    ];
-    if let Some(known) = &device.known_as {
-        let source = device.source.clone().unwrap_or_default();
-        lines.push(format!("  {}", texts.get("token-known-as", &[("name", known), ("source", &source)])));
-    }
-    lines.push(format!("  {standing}"));
-    lines.push(format!("  {}: {}", texts.get("token-keys", &[]), device.keys.join(", ")));
-    lines.push(format!("  {}", room(texts, &device.room)));
+    let mut lines = vec![format!("{}  {}", device.name, device.device)];
+    lines.extend(words::device(texts, device).into_iter().map(|line| format!("  {line}")));
+    lines.push(format!("  {}", words::room(texts, &device.room, true)));
     for login in &device.logins {
         let name = if device.logins.len() > 1 { format!(" ({})", login.name) } else { String::new() };
-        lines.push(format!("  PIN{name}: {}", described(texts, &login.pin)));
+        lines.push(format!("  PIN{name}: {}", words::tries(texts, &login.pin)));
         if let Some(puk) = &login.puk {
-            lines.push(format!("  PUK{name}: {}", described(texts, puk)));
+            lines.push(format!("  PUK{name}: {}", words::tries(texts, puk)));
         }
     }
     lines.join("\n")
-}
-
-/// The gauge: what the device tells, what is believed, what was counted.
-fn room(texts: Texts, room: &RoomView) -> String {
-    let mut words = Vec::new();
-    match (room.free, room.total) {
-        (Some(free), Some(total)) if total > 0 => {
-            let used = total.saturating_sub(free);
-            let tenths = usize::try_from(used.saturating_mul(10) / total).unwrap_or(10).min(10);
-            let gauge = format!("[{}{}]", "#".repeat(tenths), ".".repeat(10 - tenths));
-            let numbers = [("free", free.to_string()), ("total", total.to_string())];
-            let numbers: Vec<(&str, &str)> = numbers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            words.push(format!("{gauge} {}", texts.get("room-known", &numbers)));
-        }
-        _ => words.push(texts.get("room-unknown", &[])),
-    }
-    if let Some(pairs) = room.pairs {
-        words.push(texts.get("room-believed", &[("pairs", &pairs.to_string())]));
-    }
-    if let Some(census) = &room.census {
-        words.push(texts.get(
-            "room-counted",
-            &[("certificates", &census.certificates.to_string()), ("octets", &census.certificate_octets.to_string())],
-        ));
-    }
-    words.join("; ")
 }
 
 /// Shows what may go and what stays, and removes it when the person agrees.

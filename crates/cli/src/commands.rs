@@ -8,13 +8,15 @@ use clap::{CommandFactory, FromArgMatches};
 use obnova_client::{
     AuthorityRecord, BackupSetting, CertificateView, CleanupOptions, ClientError, Flow, GivenFields, Home, Inventory,
     Invitation, Journey, JourneyView, PinSource, Preflight, Removal, RenewOptions, StoreSetting, SystemClock,
+    anchor_file,
 };
-use obnova_lifecycle::document::Octets;
 use obnova_pki::{Certificate, KeyKind};
 use obnova_texts::{Language, Texts};
 use serde_json::json;
 
 use crate::arguments::{Arguments, Command, Common};
+use obnova_client::words::days;
+
 use crate::output::Output;
 use crate::prompt::{Prompt, agreed};
 use crate::{care, doctor, foreign, list, remind, transfer};
@@ -100,13 +102,6 @@ fn key_kind(text: Option<&str>) -> Result<Option<KeyKind>, ClientError> {
     }))
 }
 
-fn invitation(path: &Path) -> Result<Invitation, ClientError> {
-    let wrong =
-        |error: &dyn std::fmt::Display| ClientError::new("invitation-wrong", format!("{}: {error}", path.display()));
-    let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
-    serde_json::from_slice(&bytes).map_err(|error| wrong(&error))
-}
-
 /// Opens all stores; PKCS#12 files are opened with their password when one can be had.
 pub(crate) fn unlocked(context: &Context) -> Result<Inventory, ClientError> {
     let inventory = Inventory::open(&context.home, &context.extra)?;
@@ -118,10 +113,6 @@ pub(crate) fn unlocked(context: &Context) -> Result<Inventory, ClientError> {
         }
     }
     Ok(inventory)
-}
-
-pub(crate) fn days(texts: Texts, left: i64) -> String {
-    if left < 0 { texts.get("expired", &[]) } else { texts.get("days-left", &[("days", &left.to_string())]) }
 }
 
 fn is_named(view: &CertificateView, text: &str) -> bool {
@@ -156,7 +147,7 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             Ok(ExitCode::SUCCESS)
         }
         Command::Enroll { invitation: path, store, key } => {
-            let invited = invitation(&path)?;
+            let invited = Invitation::read(&path)?;
             let inventory = Inventory::open(&context.home, &context.extra)?;
             let key = key_kind(key.as_deref())?;
             let journey =
@@ -268,14 +259,6 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
     }
 }
 
-/// A certificate of an authority from a file.
-pub(crate) fn anchor_from(path: &Path) -> Result<Certificate, ClientError> {
-    let bytes =
-        std::fs::read(path).map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))?;
-    Certificate::from_any_form(&bytes)
-        .map_err(|error| ClientError::new("anchor-wrong", format!("{}: {error}", path.display())))
-}
-
 /// Remembers a CMP or EST authority that was given by address and trust anchor.
 fn trust(
     context: &Context,
@@ -284,23 +267,8 @@ fn trust(
     anchor: &Path,
     tls_sha256: Option<String>,
 ) -> Result<(), ClientError> {
-    let certificate = anchor_from(anchor)?;
-    // EST lives inside TLS, whose root is the anchor when nothing else is pinned (RFC 7030 section 3.6.1).
-    if address.starts_with("https:") && tls_sha256.is_none() && !is_est {
-        return Err(ClientError::new("tls-pin-needed", address));
-    }
-    if is_est && !address.starts_with("https:") {
-        return Err(ClientError::new("est-needs-https", address));
-    }
-    context.home.remember(&AuthorityRecord {
-        name: address.to_owned(),
-        address: None,
-        cmp: if is_est { String::new() } else { address.to_owned() },
-        est: is_est.then(|| address.to_owned()),
-        mail: None,
-        tls_sha256,
-        anchors: vec![Octets(certificate.der().to_vec())],
-    })
+    let certificate = anchor_file(anchor)?;
+    context.home.remember(&AuthorityRecord::by_address(address, is_est, &certificate, tls_sha256)?)
 }
 
 pub(crate) fn card(texts: Texts, view: &CertificateView) -> String {
@@ -391,7 +359,7 @@ pub(crate) fn renew_in(
 }
 
 pub(crate) fn resume(context: &Context, path: Option<&Path>, ask_again: bool) -> Result<ExitCode, ClientError> {
-    let invited = path.map(invitation).transpose()?;
+    let invited = path.map(Invitation::read).transpose()?;
     let inventory = Inventory::open(&context.home, &context.extra)?;
     let open: Vec<String> = JourneyView::all(&context.home, &context.clock)?
         .into_iter()

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use obnova_client::{ClientError, Health, HelpWords, Inventory, examine, help_bundle, help_message, mend};
+use obnova_client::{
+    ClientError, Health, HelpQuestion, Inventory, examine, help_bundle, help_desk, help_message, mend, words,
+};
 
 use crate::commands::Context;
-use crate::list;
 
 fn write(file: &Path, text: &str) -> Result<(), ClientError> {
     std::fs::write(file, text).map_err(|error| ClientError::new("file-error", format!("{}: {error}", file.display())))
@@ -46,12 +47,14 @@ pub(crate) fn doctor(
         context.output.line(&texts.get("bundle-written", &[("file", &file.display().to_string())]));
     }
     if let Some(file) = message {
-        let words = HelpWords {
+        let question = HelpQuestion {
             subject: texts.get("help-subject", &[]),
             greeting: texts.get("help-greeting", &[]),
             trouble: lines.iter().filter(|line| line.contains('[')).map(|line| line.trim().to_owned()).collect(),
+            is_technical: true,
+            ..HelpQuestion::default()
         };
-        write(file, &help_message(&context.home, &words, &report, &context.clock)?)?;
+        write(file, &help_message(&help_desk(&context.home)?, &question, &report, &context.clock)?)?;
         context.output.line(&texts.get("message-written", &[("file", &file.display().to_string())]));
     }
     if let Some(file) = administrator {
@@ -59,7 +62,7 @@ pub(crate) fn doctor(
         if inventory.cards().is_empty() {
             context.output.line(&texts.get("administrator-not-needed", &[]));
         } else {
-            write(file, &list::for_administrator(texts, inventory.cards()))?;
+            write(file, &words::for_administrator(texts, inventory.cards()))?;
             context.output.line(&texts.get("administrator-written", &[("file", &file.display().to_string())]));
         }
     }

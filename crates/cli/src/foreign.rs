@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use obnova_client::{
-    AuthorityDescription, ClientError, GivenFields, Inventory, JourneyView, RenewOptions, mailed_authority,
+    AuthorityDescription, ClientError, GivenFields, Inventory, JourneyView, RenewOptions, anchor_file, mailed_authority,
 };
 use serde_json::json;
 
-use crate::commands::{Context, anchor_from, card, find, renew_in, resume, unlocked};
+use crate::commands::{Context, card, find, renew_in, resume, unlocked};
 
 /// Makes the successor's key, the request and the signed message for an authority that is asked by mail.
 pub(crate) fn request(
@@ -33,7 +33,7 @@ pub(crate) fn request(
     let description = AuthorityDescription::load(&name)?;
     let filled = description.filled(&old, &prompt)?;
     let at_hand: Vec<_> = inventory.certificates().into_iter().map(|(_, certificate)| certificate).collect();
-    let anchor = anchor.map(anchor_from).transpose()?;
+    let anchor = anchor.map(anchor_file).transpose()?;
     let mut record = mailed_authority(&old, anchor.as_ref(), &at_hand)?;
     (record.name, record.mail) = (format!("{} ({name})", description.name), Some(name));
     context.home.remember(&record)?;
@@ -58,7 +58,7 @@ pub(crate) fn request(
 pub(crate) fn adopt(context: &Context, anchor: Option<&Path>) -> Result<ExitCode, ClientError> {
     let texts = context.output.texts;
     let inventory = Inventory::open(&context.home, &context.extra)?;
-    let anchor = anchor.map(anchor_from).transpose()?;
+    let anchor = anchor.map(anchor_file).transpose()?;
     let adopted = inventory.adopt(&context.home, anchor.as_ref(), &context.prompt, &context.clock)?;
     for one in &adopted {
         context.output.line(&texts.get(&format!("adopted-{}", one.state), &[("journey", &one.journey)]));

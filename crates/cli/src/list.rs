@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use obnova_client::{CardView, CertificateView, ClientError, Clock, StoreView};
+use obnova_client::{CertificateView, ClientError, Clock, StoreView, words};
 use obnova_texts::Texts;
 use serde_json::json;
 
-use crate::commands::{Context, days, unlocked};
+use obnova_client::words::days;
+
+use crate::commands::{Context, unlocked};
 
 /// Whether a certificate has all these words in its names or numbers, whatever their case.
 fn is_meant(view: &CertificateView, words: &[String]) -> bool {
@@ -45,7 +47,8 @@ pub(crate) fn list(context: &Context, words: &[String]) -> Result<ExitCode, Clie
         lines.push(texts.get("nothing-found", &[]));
     }
     for one in cards {
-        lines.extend(card(texts, one));
+        let told = words::card(texts, one).into_iter().enumerate();
+        lines.extend(told.map(|(nth, line)| if nth == 0 { line } else { format!("  {line}") }));
     }
     let data = json!({ "stores": stores, "certificates": certificates, "cards": cards });
     context.output.data(&lines.join("\n"), &data);
@@ -76,41 +79,4 @@ fn certificate(texts: Texts, view: &CertificateView, lines: &mut Vec<String>) {
         let until = view.device_until.clone().unwrap_or_default();
         lines.push(format!("                 {}", texts.get(&format!("device-{code}"), &[("until", &until)])));
     }
-}
-
-/// A card that cannot be used: what it is, what it needs, and who can help.
-pub(crate) fn card(texts: Texts, card: &CardView) -> Vec<String> {
-    let mut lines = vec![texts.get(&format!("card-{}", card.state), &[("reader", &card.reader)])];
-    match &card.card {
-        Some(name) => lines.push(format!("  {}", texts.get("card-looks-like", &[("card", name)]))),
-        None => lines.push(format!("  {}", texts.get("card-unknown", &[("atr", &card.atr)]))),
-    }
-    if let (Some(middleware), Some(download)) = (&card.middleware, &card.download) {
-        lines.push(format!("  {}", texts.get("card-needs", &[("middleware", middleware), ("download", download)])));
-    }
-    match card.administrator {
-        Some(true) => lines.push(format!("  {}", texts.get("card-administrator", &[]))),
-        Some(false) => lines.push(format!("  {}", texts.get("card-yourself", &[]))),
-        None => lines.push(format!("  {}", texts.get("card-ask", &[]))),
-    }
-    lines
-}
-
-/// What an administrator is asked for, for every card that cannot be used here.
-pub(crate) fn for_administrator(texts: Texts, cards: &[CardView]) -> String {
-    let mut lines = vec![texts.get("administrator-greeting", &[]), String::new()];
-    for one in cards {
-        let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| texts.get("not-known", &[]));
-        lines.push(texts.get("administrator-card", &[("card", &or_unknown(&one.card)), ("reader", &one.reader)]));
-        lines.push(texts.get("administrator-atr", &[("atr", &one.atr)]));
-        lines.push(texts.get(
-            "administrator-install",
-            &[("middleware", &or_unknown(&one.middleware)), ("download", &or_unknown(&one.download))],
-        ));
-        lines.push(String::new());
-    }
-    let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
-    lines.push(texts.get("administrator-computer", &[("system", &system)]));
-    lines.push(texts.get("administrator-check", &[]));
-    lines.join("\n") + "\n"
 }

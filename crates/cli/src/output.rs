@@ -1,6 +1,6 @@
 //! The only place of this program that speaks to the screen: data to standard output, the rest to standard error.
 
-use obnova_client::{ClientError, Progress, Station};
+use obnova_client::{ClientError, Progress, Station, words};
 use obnova_texts::Texts;
 use serde::Serialize;
 use serde_json::json;
@@ -32,11 +32,7 @@ impl Output {
 
     /// An error: what happened, why, what to do, and its stable code.
     pub(crate) fn error(self, error: &ClientError) {
-        let known = |key: String| self.texts.has(&key).then(|| self.texts.get(&key, &[]));
-        let text = known(format!("error-{}", error.code)).unwrap_or_else(|| self.texts.get("error-other", &[]));
-        // An authority that speaks in our codes is understood in the person's language.
-        let said = error.detail.split(':').next().unwrap_or_default().trim();
-        let reason = known(format!("reason-{said}"));
+        let (text, reason) = words::trouble(self.texts, error, &["error"]);
         if self.json {
             let line = json!({ "error": error.code, "detail": error.detail, "text": text, "reason": reason });
             eprintln!("{line}");

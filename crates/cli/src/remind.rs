@@ -10,7 +10,9 @@ use obnova_client::{
 use obnova_texts::Texts;
 use serde_json::json;
 
-use crate::commands::{Context, days};
+use obnova_client::words::days;
+
+use crate::commands::Context;
 
 fn sentence(texts: Texts, view: &CertificateView) -> String {
     let kind = texts.get(&format!("kind-{}", view.kind), &[]);

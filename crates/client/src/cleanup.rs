@@ -357,6 +357,25 @@ pub(crate) fn remove(
     Ok(Cleaned { store: store_id.to_owned(), serial, key_sha256, archive })
 }
 
+/// Certificates that were removed and whose public part can be written back, with the store that each came from.
+///
+/// # Errors
+///
+/// `file-error`.
+pub fn removed(home: &Home, clock: &dyn Clock) -> Result<Vec<CertificateView>, ClientError> {
+    let mut views = Vec::new();
+    for path in archived(home)? {
+        let Ok(certificate) = Certificate::from_any_form(&std::fs::read(&path)?) else { continue };
+        let Ok(record) = std::fs::read(path.with_extension("removed.json")) else { continue };
+        if let Ok(removed) = serde_json::from_slice::<Removed>(&record)
+            && removed.state == "done"
+        {
+            views.push(CertificateView::of(&certificate, &removed.store, clock.now()));
+        }
+    }
+    Ok(views)
+}
+
 /// Writes the public part of a removed certificate back to the store that it came from. The key stays gone.
 ///
 /// # Errors

@@ -4,11 +4,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use obnova_lifecycle::port::Clock;
+use obnova_remote::{HttpClient, ObnovaAuthority};
 use serde_json::{Value, json};
 
 use crate::doctor::Finding;
 use crate::inventory::Inventory;
-use crate::{ClientError, Home, JourneyView, StoreSetting};
+use crate::{ClientError, HelpContact, Home, JourneyView, StoreSetting};
 
 /// Everything that a help desk would ask for, as JSON. It holds no PIN, no password, no private key, no request and
 /// no receipt; names and serial numbers of certificates are in it, because they are what the question is about.
@@ -49,52 +50,97 @@ pub fn help_bundle(
     serde_json::to_string_pretty(&bundle).map_err(|error| ClientError::new("file-error", error))
 }
 
-/// Words of a message for help, in the person's language.
-pub struct HelpWords {
+/// A question to the help desk, in the person's words and language.
+#[derive(Default)]
+pub struct HelpQuestion {
     /// Subject.
     pub subject: String,
     /// First sentence.
     pub greeting: String,
+    /// What the person wrote.
+    pub words: String,
     /// What stands in the way, a line each.
     pub trouble: Vec<String>,
+    /// Whether it is about technology rather than about the office.
+    pub is_technical: bool,
 }
 
-/// A message for the help desk of the settings (`[help]`), as a draft with the bundle attached. IČO and reference
-/// stand in it, and it is refused without them: every message to the office must carry them.
+/// Whom to ask: the desk that a known authority's directory names takes the place of the mailboxes of the settings
+/// (`[help]`), which say the rest.
 ///
 /// # Errors
 ///
-/// `help-unknown` with the setting that is missing.
-pub fn help_message(home: &Home, words: &HelpWords, bundle: &str, clock: &dyn Clock) -> Result<String, ClientError> {
-    let contact = home.help_contact()?;
-    for (name, value) in
-        [("to", &contact.to), ("organisation", &contact.organisation), ("reference", &contact.reference)]
+/// `settings-wrong`.
+pub fn help_desk(home: &Home) -> Result<HelpContact, ClientError> {
+    let mut contact = home.help_contact()?;
+    for record in home.authorities()? {
+        let (Some(address), Ok(http)) = (&record.address, HttpClient::new(&record.tls_trust(), None)) else { continue };
+        let directory = ObnovaAuthority { http: &http, address }.directory().ok().flatten();
+        if let Some(desk) = directory.and_then(|directory| directory.desk) {
+            (contact.to, contact.technical, contact.hours) = (desk.general, desk.technical, desk.hours);
+            break;
+        }
+    }
+    Ok(contact)
+}
+
+/// What every message to the office must carry: a mailbox, IČO and reference.
+fn complete(contact: &HelpContact, is_technical: bool) -> Result<(), ClientError> {
+    let mailbox = contact.mailbox(is_technical).to_owned();
+    for (name, value) in [("to", &mailbox), ("organisation", &contact.organisation), ("reference", &contact.reference)]
     {
         if value.is_empty() || value.chars().any(char::is_control) {
             return Err(ClientError::new("help-unknown", format!("[help] {name}")));
         }
     }
+    Ok(())
+}
+
+/// The question as plain text, as it goes into a data box or a form.
+///
+/// # Errors
+///
+/// `help-unknown` with the setting that is missing.
+pub fn help_text(contact: &HelpContact, question: &HelpQuestion) -> Result<String, ClientError> {
+    complete(contact, question.is_technical)?;
+    let mut parts = vec![
+        format!("{} ({}, {})", question.subject, contact.organisation, contact.reference),
+        question.greeting.clone(),
+        format!("IČO: {}\nČ. j. / reference: {}", contact.organisation, contact.reference),
+        question.words.trim().to_owned(),
+        question.trouble.join("\n"),
+    ];
+    parts.retain(|part| !part.is_empty());
+    Ok(parts.join("\n\n") + "\n")
+}
+
+/// The question as a draft of a message with the bundle attached. IČO and reference stand in it, and it is refused
+/// without them: every message to the office must carry them.
+///
+/// # Errors
+///
+/// `help-unknown` with the setting that is missing.
+pub fn help_message(
+    contact: &HelpContact,
+    question: &HelpQuestion,
+    bundle: &str,
+    clock: &dyn Clock,
+) -> Result<String, ClientError> {
+    let text = help_text(contact, question)?.replace('\n', "\r\n");
     let encoded = |text: &str| format!("=?UTF-8?B?{}?=", STANDARD.encode(text));
     let lines = |bytes: &[u8]| crate::description::base64_lines(bytes);
     let date = jiff::Timestamp::try_from(clock.now())
         .ok()
         .and_then(|at| jiff::fmt::rfc2822::to_string(&at.to_zoned(jiff::tz::TimeZone::UTC)).ok())
         .unwrap_or_default();
-    let text = format!(
-        "{}\r\n\r\nIČO: {}\r\nČ. j. / reference: {}\r\n\r\n{}\r\n",
-        words.greeting,
-        contact.organisation,
-        contact.reference,
-        words.trouble.join("\r\n")
-    );
     Ok(format!(
         "To: {}\r\nSubject: {}\r\nDate: {date}\r\nX-Unsent: 1\r\nMIME-Version: 1.0\r\n\
          Content-Type: multipart/mixed; boundary=\"obnova-help\"\r\n\r\n--obnova-help\r\n\
          Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n{}--obnova-help\r\n\
          Content-Type: application/json; name=\"obnova-help.json\"\r\nContent-Transfer-Encoding: base64\r\n\
          Content-Disposition: attachment; filename=\"obnova-help.json\"\r\n\r\n{}--obnova-help--\r\n",
-        contact.to,
-        encoded(&format!("{} ({}, {})", words.subject, contact.organisation, contact.reference)),
+        contact.mailbox(question.is_technical),
+        encoded(&format!("{} ({}, {})", question.subject, contact.organisation, contact.reference)),
         lines(text.as_bytes()),
         lines(bundle.as_bytes()),
     ))

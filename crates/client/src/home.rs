@@ -1,6 +1,5 @@
 //! Where the program keeps its settings, journals and archive, and the records of authorities it trusts.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +12,6 @@ use obnova_remote::TlsTrust;
 use serde::{Deserialize, Serialize};
 
 use crate::ClientError;
-use crate::description::ForeignAccount;
 
 /// The system's clock; a demonstration may set it back.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,89 +24,6 @@ impl Clock for SystemClock {
     fn now(&self) -> SystemTime {
         SystemTime::now() - self.behind
     }
-}
-
-/// A store named in the settings.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "StoreTable")]
-pub enum StoreSetting {
-    /// A PKCS#11 module; all its tokens are used. `room` is how many more pairs of key and certificate fit, for
-    /// devices that do not say it themselves.
-    Module {
-        /// Its path.
-        path: PathBuf,
-        /// Pairs that still fit.
-        room: Option<u8>,
-        /// Whether its devices may hold room by an object of data.
-        reserve: bool,
-    },
-    /// A PKCS#12 file.
-    File(PathBuf),
-}
-
-/// A `[[store]]` as it stands in the file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoreTable {
-    module: Option<PathBuf>,
-    file: Option<PathBuf>,
-    room: Option<u8>,
-    #[serde(default)]
-    reserve: bool,
-}
-
-impl TryFrom<StoreTable> for StoreSetting {
-    type Error = &'static str;
-
-    fn try_from(table: StoreTable) -> Result<Self, Self::Error> {
-        match table {
-            StoreTable { module: Some(path), file: None, room, reserve } => Ok(Self::Module { path, room, reserve }),
-            StoreTable { module: None, file: Some(path), room: None, reserve: false } => Ok(Self::File(path)),
-            _ => Err("store: either module = PATH (with room = NUMBER or reserve = true, if need be) or file = PATH"),
-        }
-    }
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    #[serde(default)]
-    store: Vec<StoreSetting>,
-    /// Whether modules and browsers of this computer are looked for; they are, unless this says no.
-    discover: Option<bool>,
-    /// Where new keys in files are copied to at once, or `false` for nowhere.
-    backup: Option<BackupSetting>,
-    /// Names that the person gave to devices, by their stable names.
-    #[serde(default)]
-    name: BTreeMap<String, String>,
-    /// Whom to write to for help.
-    #[serde(default)]
-    help: HelpContact,
-    /// Pages that are not ours, where a certificate is typed in by hand.
-    #[serde(default)]
-    account: Vec<ForeignAccount>,
-}
-
-/// What becomes of a new key that lives in a file: it can be lost with its disk.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub enum BackupSetting {
-    /// A folder, best on another medium, where it is copied to.
-    To(PathBuf),
-    /// `false`: no copy is wanted, and the person knows it.
-    Refused(bool),
-}
-
-/// Whom a message for help goes to, and what it must always say.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HelpContact {
-    /// Mailbox of the help desk.
-    pub to: String,
-    /// IČO of the organisation.
-    pub organisation: String,
-    /// Reference under which the help desk knows it.
-    pub reference: String,
 }
 
 /// An authority that the person trusts, as first trust left it.
@@ -134,6 +49,35 @@ pub struct AuthorityRecord {
 }
 
 impl AuthorityRecord {
+    /// A CMP or EST authority that is given by its address and trust anchor, and is not known yet.
+    ///
+    /// # Errors
+    ///
+    /// `tls-pin-needed` for CMP over https without the SHA-256 of the TLS root; `est-needs-https` (RFC 7030 section 3.3).
+    pub fn by_address(
+        address: &str,
+        is_est: bool,
+        anchor: &Certificate,
+        tls_sha256: Option<String>,
+    ) -> Result<Self, ClientError> {
+        // EST lives inside TLS, whose root is the anchor when nothing else is pinned (RFC 7030 section 3.6.1).
+        if address.starts_with("https:") && tls_sha256.is_none() && !is_est {
+            return Err(ClientError::new("tls-pin-needed", address));
+        }
+        if is_est && !address.starts_with("https:") {
+            return Err(ClientError::new("est-needs-https", address));
+        }
+        Ok(Self {
+            name: address.to_owned(),
+            address: None,
+            cmp: if is_est { String::new() } else { address.to_owned() },
+            est: is_est.then(|| address.to_owned()),
+            mail: None,
+            tls_sha256,
+            anchors: vec![Octets(anchor.der().to_vec())],
+        })
+    }
+
     /// The anchors as certificates.
     ///
     /// # Errors
@@ -170,6 +114,33 @@ pub struct Invitation {
     pub tls_sha256: String,
     /// Profile.
     pub profile: String,
+}
+
+impl Invitation {
+    /// Reads the file that the office handed over.
+    ///
+    /// # Errors
+    ///
+    /// `invitation-wrong`.
+    pub fn read(path: &Path) -> Result<Self, ClientError> {
+        let wrong = |error: &dyn std::fmt::Display| {
+            ClientError::new("invitation-wrong", format!("{}: {error}", path.display()))
+        };
+        let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
+        serde_json::from_slice(&bytes).map_err(|error| wrong(&error))
+    }
+}
+
+/// A certificate of an authority from a file, in any form.
+///
+/// # Errors
+///
+/// `file-error`, `anchor-wrong`.
+pub fn anchor_file(path: &Path) -> Result<Certificate, ClientError> {
+    let bytes =
+        std::fs::read(path).map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))?;
+    Certificate::from_any_form(&bytes)
+        .map_err(|error| ClientError::new("anchor-wrong", format!("{}: {error}", path.display())))
 }
 
 /// The program's own folder.
@@ -227,128 +198,6 @@ impl Home {
     pub fn is_writable(&self) -> Result<(), ClientError> {
         let path = self.folder.join("locks").join("trial");
         durable::replace(&path, &[0; 4096]).and_then(|()| durable::remove(&path)).map_err(ClientError::from)
-    }
-
-    fn settings(&self) -> Result<Settings, ClientError> {
-        let path = self.folder.join("obnova.toml");
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Settings::default()),
-            Err(error) => return Err(ClientError::new("file-error", format!("{}: {error}", path.display()))),
-        };
-        toml::from_str(&text)
-            .map_err(|error| ClientError::new("settings-wrong", format!("{}: {error}", path.display())))
-    }
-
-    /// Stores of `obnova.toml`: `[[store]]` with `module = PATH` (and `room = NUMBER`, `reserve = true`) or `file = PATH`.
-    ///
-    /// # Errors
-    ///
-    /// `settings-wrong` with the line.
-    pub fn stores(&self) -> Result<Vec<StoreSetting>, ClientError> {
-        Ok(self.settings()?.store)
-    }
-
-    /// Whether modules and browsers of this computer are looked for (`discover = false` switches that off).
-    ///
-    /// # Errors
-    ///
-    /// `settings-wrong` with the line.
-    pub fn discovers(&self) -> Result<bool, ClientError> {
-        Ok(self.settings()?.discover.unwrap_or(true))
-    }
-
-    /// The name that the person gave to a device (`[name]`), if any.
-    ///
-    /// # Errors
-    ///
-    /// `settings-wrong` with the line.
-    pub fn given_names(&self) -> Result<BTreeMap<String, String>, ClientError> {
-        Ok(self.settings()?.name)
-    }
-
-    /// Whom to ask for help (`[help]`).
-    ///
-    /// # Errors
-    ///
-    /// `settings-wrong` with the line.
-    pub fn help_contact(&self) -> Result<HelpContact, ClientError> {
-        Ok(self.settings()?.help)
-    }
-
-    /// What the settings say of copies of new keys in files (`backup = "FOLDER"` or `backup = false`).
-    ///
-    /// # Errors
-    ///
-    /// `settings-wrong` with the line.
-    pub fn backup(&self) -> Result<Option<BackupSetting>, ClientError> {
-        Ok(self.settings()?.backup.filter(|setting| *setting != BackupSetting::Refused(true)))
-    }
-
-    /// Foreign accounts that must be told of a commercial certificate (`[[account]]`).
-    ///
-    /// # Errors
-    ///
-    /// `settings-wrong` with the line.
-    pub fn accounts(&self) -> Result<Vec<ForeignAccount>, ClientError> {
-        Ok(self.settings()?.account)
-    }
-
-    /// Gives a device a name of the person's own; the device itself is not changed. An empty name takes it back.
-    ///
-    /// # Errors
-    ///
-    /// `settings-wrong`, `file-error`.
-    pub fn name_device(&self, device: &str, name: &str) -> Result<(), ClientError> {
-        let path = self.folder.join("obnova.toml");
-        let failed = |error: std::io::Error| ClientError::new("file-error", format!("{}: {error}", path.display()));
-        self.settings()?;
-        let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-            read => read.unwrap_or_default(),
-        };
-        // What else stands in the file, comments too, stays as it is.
-        let mut document: toml_edit::DocumentMut =
-            text.parse().map_err(|error| ClientError::new("settings-wrong", format!("{}: {error}", path.display())))?;
-        let names = document.entry("name").or_insert(toml_edit::Item::Table(toml_edit::Table::new()));
-        match (names.as_table_like_mut(), name) {
-            (Some(table), "") => {
-                table.remove(device);
-            }
-            (Some(table), name) => {
-                table.insert(device, toml_edit::value(name));
-            }
-            (None, _) => return Err(ClientError::new("settings-wrong", "name")),
-        }
-        durable::replace(&path, document.to_string().as_bytes()).map_err(failed)
-    }
-
-    /// Adds a PKCS#12 file to the stores of `obnova.toml`, unless it is there; what stands in it stays as it is.
-    ///
-    /// # Errors
-    ///
-    /// `settings-wrong`, `file-error`.
-    pub fn add_file(&self, file: &Path) -> Result<(), ClientError> {
-        if self.stores()?.contains(&StoreSetting::File(file.to_owned())) {
-            return Ok(());
-        }
-        let path = self.folder.join("obnova.toml");
-        let failed = |error: std::io::Error| ClientError::new("file-error", format!("{}: {error}", path.display()));
-        let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-            read => read.unwrap_or_default(),
-        };
-        let mut document: toml_edit::DocumentMut =
-            text.parse().map_err(|error| ClientError::new("settings-wrong", format!("{}: {error}", path.display())))?;
-        let mut table = toml_edit::Table::new();
-        table.insert("file", toml_edit::value(file.display().to_string()));
-        let stores = document
-            .entry("store")
-            .or_insert(toml_edit::Item::ArrayOfTables(toml_edit::ArrayOfTables::new()))
-            .as_array_of_tables_mut()
-            .ok_or_else(|| ClientError::new("settings-wrong", "store"))?;
-        stores.push(table);
-        durable::replace(&path, document.to_string().as_bytes()).map_err(failed)
     }
 
     /// Authorities that are trusted.

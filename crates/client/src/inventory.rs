@@ -15,9 +15,9 @@ use serde::Serialize;
 
 use crate::account::{LoginOutcome, bind, client, login};
 use crate::cards::{CardView, Readers};
-use crate::home::StoreSetting;
 use crate::journey::PinSource;
 use crate::preflight::{authority_of, issuers};
+use crate::settings::StoreSetting;
 use crate::{ClientError, Home, register};
 
 /// A certificate as screens show it.

@@ -22,11 +22,12 @@ use obnova_remote::{HttpClient, ObnovaAuthority};
 
 use crate::description::{Field, ForeignAccount};
 use crate::error::store_named;
-use crate::home::{AuthorityRecord, BackupSetting, Invitation};
+use crate::home::{AuthorityRecord, Invitation};
 use crate::inventory::Inventory;
 use crate::journal::{Evidence, ItemPlan, Journal};
 use crate::known::{Came, Known, fold, is_finished, is_removed, plan_of};
 use crate::preflight::{check_middleware, issuers, key_for};
+use crate::settings::BackupSetting;
 use crate::transfer::back_up;
 use crate::way::{Way, mailed};
 use crate::{ClientError, Home, Preflight};

@@ -1,10 +1,11 @@
 //! What a journal's evidence says, read together: how far each certificate came, and how screens see it.
 
 use obnova_crypto::Primitives;
-use obnova_lifecycle::document::Octets;
+use obnova_lifecycle::document::{Octets, RequestState};
 use obnova_lifecycle::port::Clock;
 use obnova_lifecycle::station::Station;
 use obnova_pki::Certificate;
+use obnova_remote::{HttpClient, ObnovaAuthority};
 use serde::Serialize;
 
 use crate::journal::{Evidence, ItemPlan, Journal};
@@ -228,6 +229,33 @@ pub(crate) fn is_finished(items: &[ItemPlan], evidence: &[Evidence]) -> bool {
 }
 
 impl JourneyView {
+    /// Journeys that wait for their authority no longer: it has decided. Asked by the receipts, without a device; an
+    /// authority that does not answer says nothing.
+    ///
+    /// # Errors
+    ///
+    /// `journal-error`.
+    pub fn decided(home: &Home, clock: &dyn Clock) -> Result<Vec<Self>, ClientError> {
+        let records = home.authorities()?;
+        let mut all = Self::all(home, clock)?;
+        all.retain(|journey| !journey.finished);
+        all.retain(|journey| {
+            let waiting = journey.items.iter().filter(|item| item.successor.is_none() && item.refused.is_none());
+            let receipts: Vec<Vec<u8>> = waiting.filter_map(|item| hex::decode(item.receipt.as_ref()?).ok()).collect();
+            let record = records.iter().find(|record| record.name == journey.authority);
+            let (Some(record), false) = (record, receipts.is_empty()) else { return false };
+            let (Some(address), Ok(http)) = (&record.address, HttpClient::new(&record.tls_trust(), None)) else {
+                return false;
+            };
+            let authority = ObnovaAuthority { http: &http, address };
+            let Ok(Some(directory)) = authority.directory() else { return false };
+            receipts.iter().any(|receipt| {
+                authority.status(&directory, receipt).is_ok_and(|status| status.state != RequestState::Waiting)
+            })
+        });
+        Ok(all)
+    }
+
     /// All journeys of a home, the oldest first, without opening a store.
     ///
     /// # Errors

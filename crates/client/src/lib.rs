@@ -19,20 +19,22 @@ mod known;
 mod preflight;
 mod register;
 mod remind;
+mod settings;
 mod transfer;
 mod way;
+pub mod words;
 
 pub use account::{LoginOutcome, login};
 pub use adopt::{AccountView, Adopted, mailed_authority};
 pub use cards::{CardView, readers_now};
 pub use care::{DeviceView, PinView, RoomView, TriesView};
 pub use chain::ChainPlaced;
-pub use cleanup::{Cleaned, Cleanup, CleanupItem, CleanupOptions, Measured, Removal, may_go, restore};
+pub use cleanup::{Cleaned, Cleanup, CleanupItem, CleanupOptions, Measured, Removal, may_go, removed, restore};
 pub use description::{AuthorityDescription, Draft, Field, FieldView, ForeignAccount, GivenFields};
 pub use doctor::{Finding, Health, examine};
 pub use error::ClientError;
-pub use help::{HelpWords, help_bundle, help_message, mend};
-pub use home::{AuthorityRecord, BackupSetting, HelpContact, Home, Invitation, StoreSetting, SystemClock};
+pub use help::{HelpQuestion, help_bundle, help_desk, help_message, help_text, mend};
+pub use home::{AuthorityRecord, Home, Invitation, SystemClock, anchor_file};
 pub use inventory::{CertificateView, Inventory, StoreView, expiry_days};
 pub use journal::{Evidence, ItemPlan, Journal, JournalError};
 pub use journey::{Flow, Journey, PinSource, Progress};
@@ -42,5 +44,8 @@ pub use obnova_keystore::{Load, ReadersUnknown, serve as serve_module};
 pub use obnova_lifecycle::port::{Clock, Pin};
 pub use obnova_lifecycle::station::Station;
 pub use preflight::{PlanView, Preflight, RenewOptions};
-pub use remind::{Reminder, Schedule, calendar, install_schedule, note_told, notify, reminders, remove_schedule};
+pub use remind::{
+    Reminder, Schedule, calendar, has_schedule, install_schedule, note_told, notify, reminders, remove_schedule,
+};
+pub use settings::{BackupSetting, HelpContact, StoreSetting, WindowSetting};
 pub use transfer::{Backup, Imported};

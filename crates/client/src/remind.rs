@@ -301,6 +301,14 @@ pub fn install_schedule(program: &Path, home: &Home) -> Result<Schedule, ClientE
     Ok(Schedule { files: files.iter().map(|(path, _)| path.display().to_string()).collect(), active })
 }
 
+/// Whether the schedule is installed.
+pub fn has_schedule(home: &Home) -> bool {
+    if cfg!(windows) {
+        return system("schtasks.exe", &["/Query", "/TN", "obnova remind"]);
+    }
+    schedule_files(Path::new(""), home).first().is_some_and(|(path, _)| path.exists())
+}
+
 /// Takes the schedule away; again changes nothing.
 ///
 /// # Errors

@@ -44,6 +44,20 @@ pub struct Directory {
     /// Where the identity space is.
     #[serde(default)]
     pub identity: Option<IdentityAddress>,
+    /// Who helps the people of this authority.
+    #[serde(default)]
+    pub desk: Option<Desk>,
+}
+
+/// A help desk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Desk {
+    /// Mailbox for general questions.
+    pub general: String,
+    /// Mailbox for technical questions.
+    pub technical: String,
+    /// When somebody is there, in its own words.
+    pub hours: String,
 }
 
 /// The oldest library that still works with a token.

@@ -50,6 +50,9 @@ pub struct AuthorityConfig {
     /// Oldest middleware that still works.
     #[serde(default)]
     pub oldest_middleware: Vec<obnova_lifecycle::document::OldestMiddleware>,
+    /// Who helps the people of this authority.
+    #[serde(default)]
+    pub desk: Option<obnova_lifecycle::document::Desk>,
 }
 
 fn default_window() -> u32 {

@@ -1,0 +1,117 @@
+//! Sentences that every screen says the same way, on the command line and in a window.
+
+use obnova_texts::Texts;
+
+use crate::{CardView, ClientError, DeviceView, RoomView, TriesView};
+
+/// How long a certificate still lives.
+pub fn days(texts: Texts, left: i64) -> String {
+    if left < 0 { texts.get("expired", &[]) } else { texts.get("days-left", &[("days", &left.to_string())]) }
+}
+
+/// State of a PIN or PUK.
+pub fn tries(texts: Texts, tries: &TriesView) -> String {
+    let state = match (tries.locked, tries.final_try, tries.count_low) {
+        (true, _, _) => "tries-locked",
+        (_, true, _) => "tries-last",
+        (_, _, true) => "tries-low",
+        _ => "tries-good",
+    };
+    let mut words = vec![texts.get(state, &[])];
+    if tries.pad {
+        words.push(texts.get("tries-pad", &[]));
+    }
+    if let Some((least, most)) = tries.length {
+        words.push(texts.get("tries-length", &[("least", &least.to_string()), ("most", &most.to_string())]));
+    }
+    words.join(", ")
+}
+
+/// What is known of a device beside its name: maker, certification, kinds of keys.
+pub fn device(texts: Texts, device: &DeviceView) -> Vec<String> {
+    let until = device.until.clone().unwrap_or_default();
+    let mut lines = vec![format!("{} {}, {}", device.manufacturer, device.model, device.library_version)];
+    if let Some(known) = &device.known_as {
+        let source = device.source.clone().unwrap_or_default();
+        lines.push(texts.get("token-known-as", &[("name", known), ("source", &source)]));
+    }
+    lines.push(texts.get(&format!("standing-{}", device.standing), &[("until", &until)]));
+    lines.push(format!("{}: {}", texts.get("token-keys", &[]), device.keys.join(", ")));
+    lines
+}
+
+/// The room of a device: what it tells, what is believed, what was counted; with a gauge of signs, where `is_drawn`.
+pub fn room(texts: Texts, room: &RoomView, is_drawn: bool) -> String {
+    let mut words = Vec::new();
+    match (room.free, room.total) {
+        (Some(free), Some(total)) if total > 0 => {
+            let used = total.saturating_sub(free);
+            let tenths = usize::try_from(used.saturating_mul(10) / total).unwrap_or(10).min(10);
+            let gauge = match is_drawn {
+                true => format!("[{}{}] ", "#".repeat(tenths), ".".repeat(10 - tenths)),
+                false => String::new(),
+            };
+            let numbers = [("free", free.to_string()), ("total", total.to_string())];
+            let numbers: Vec<(&str, &str)> = numbers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            words.push(format!("{gauge}{}", texts.get("room-known", &numbers)));
+        }
+        _ => words.push(texts.get("room-unknown", &[])),
+    }
+    if let Some(pairs) = room.pairs {
+        words.push(texts.get("room-believed", &[("pairs", &pairs.to_string())]));
+    }
+    if let Some(census) = &room.census {
+        words.push(texts.get(
+            "room-counted",
+            &[("certificates", &census.certificates.to_string()), ("octets", &census.certificate_octets.to_string())],
+        ));
+    }
+    words.join("; ")
+}
+
+/// A card that cannot be used: what it is, what it needs, and who can help.
+pub fn card(texts: Texts, card: &CardView) -> Vec<String> {
+    let mut lines = vec![texts.get(&format!("card-{}", card.state), &[("reader", &card.reader)])];
+    lines.push(match &card.card {
+        Some(name) => texts.get("card-looks-like", &[("card", name)]),
+        None => texts.get("card-unknown", &[("atr", &card.atr)]),
+    });
+    if let (Some(middleware), Some(download)) = (&card.middleware, &card.download) {
+        lines.push(texts.get("card-needs", &[("middleware", middleware), ("download", download)]));
+    }
+    let helper = match card.administrator {
+        Some(true) => "card-administrator",
+        Some(false) => "card-yourself",
+        None => "card-ask",
+    };
+    lines.push(texts.get(helper, &[]));
+    lines
+}
+
+/// What an administrator is asked for, for every card that cannot be used here.
+pub fn for_administrator(texts: Texts, cards: &[CardView]) -> String {
+    let mut lines = vec![texts.get("administrator-greeting", &[]), String::new()];
+    for one in cards {
+        let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| texts.get("not-known", &[]));
+        lines.push(texts.get("administrator-card", &[("card", &or_unknown(&one.card)), ("reader", &one.reader)]));
+        lines.push(texts.get("administrator-atr", &[("atr", &one.atr)]));
+        lines.push(texts.get(
+            "administrator-install",
+            &[("middleware", &or_unknown(&one.middleware)), ("download", &or_unknown(&one.download))],
+        ));
+        lines.push(String::new());
+    }
+    let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
+    lines.push(texts.get("administrator-computer", &[("system", &system)]));
+    lines.push(texts.get("administrator-check", &[]));
+    lines.join("\n") + "\n"
+}
+
+/// What happened, why, and what to do about an error: the text of `KEY-CODE`, where KEY is the first of `keys` that has
+/// one, with the authority's reason where it speaks in our codes.
+pub fn trouble(texts: Texts, error: &ClientError, keys: &[&str]) -> (String, Option<String>) {
+    let known = |key: String| texts.has(&key).then(|| texts.get(&key, &[]));
+    let text = keys.iter().find_map(|key| known(format!("{key}-{}", error.code)));
+    let said = error.detail.split(':').next().unwrap_or_default().trim();
+    (text.unwrap_or_else(|| texts.get("error-other", &[])), known(format!("reason-{said}")))
+}
