@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use obnova_client::{
-    AuthorityDescription, ClientError, GivenFields, Inventory, JourneyView, RenewOptions, anchor_file, mailed_authority,
+    ClientError, GivenFields, Inventory, JourneyView, Mailed, RenewOptions, anchor_file,
 };
 use serde_json::json;
 
@@ -23,24 +23,13 @@ pub(crate) fn request(
     let inventory = unlocked(context)?;
     let wanted = options.only.clone().unwrap_or_default();
     let (_, old) = find(context, &inventory, &wanted)?;
-    let name = match (authority, AuthorityDescription::of(&old)) {
-        (Some(name), _) => name.to_owned(),
-        (None, Some(name)) => name.to_owned(),
-        (None, None) => return Err(ClientError::new("description-needed", old.issuer().common_name())),
-    };
     let prompt = context.prompt.clone().with_fields(fields);
-    // Every field is known before a key is made.
-    let description = AuthorityDescription::load(&name)?;
-    let filled = description.filled(&old, &prompt)?;
-    let at_hand: Vec<_> = inventory.certificates().into_iter().map(|(_, certificate)| certificate).collect();
     let anchor = anchor.map(anchor_file).transpose()?;
-    let mut record = mailed_authority(&old, anchor.as_ref(), &at_hand)?;
-    (record.name, record.mail) = (format!("{} ({name})", description.name), Some(name));
-    context.home.remember(&record)?;
-    let answers = filled.iter().filter(|field| field.source == "you");
-    let prompt =
-        prompt.with_fields(GivenFields(answers.map(|field| (field.key.clone(), field.value.clone())).collect()));
-    for field in &filled {
+    // Every field is known before a key is made.
+    let mailed = Mailed::prepare(&context.home, &inventory, &old, (authority, anchor.as_ref()), &prompt)?;
+    let prompt = prompt.with_fields(mailed.answers());
+    let Mailed { description, fields } = mailed;
+    for field in &fields {
         let words = [("field", field.label.as_str()), ("value", &field.value), ("source", &field.source)];
         context.output.line(&format!("  {}", texts.get("request-field", &words)));
     }

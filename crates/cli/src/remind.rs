@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use obnova_client::{
-    CertificateView, ClientError, Clock, Inventory, calendar, install_schedule, note_told, notify, reminders,
+    CertificateView, ClientError, Clock, Inventory, JourneyView, calendar, install_schedule, note_told, notify, reminders,
     remove_schedule,
 };
 use obnova_texts::Texts;
@@ -61,6 +61,11 @@ pub(crate) fn remind(context: &Context, on_desktop: bool, ics: Option<&Path>) ->
         context.output.line(&texts.get("exported", &[("file", &file.display().to_string())]));
     }
     if on_desktop {
+        // A renewal that waited for its authority, and can go on.
+        let decided = JourneyView::decided(&context.home, &context.clock)?;
+        if !decided.is_empty() && !notify(&texts.get("remind-title", &[]), &texts.get("remind-decided", &[])) {
+            return Err(ClientError::new("no-desktop", texts.get("remind-decided", &[])));
+        }
         let fresh: Vec<_> = found.iter().filter(|reminder| !reminder.told).cloned().collect();
         if !fresh.is_empty() {
             let words: Vec<String> = fresh.iter().map(|reminder| sentence(texts, &reminder.certificate)).collect();

@@ -244,7 +244,7 @@ fn told_state(home: &Home, certificate: &Certificate, account: &ForeignAccount) 
 /// # Errors
 ///
 /// `anchor-needed` with the address where the issuer's certificate is.
-pub fn mailed_authority(
+pub(crate) fn mailed_authority(
     old: &Certificate,
     anchor: Option<&Certificate>,
     at_hand: &[Certificate],

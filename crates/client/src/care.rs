@@ -82,6 +82,22 @@ impl PinView {
     }
 }
 
+impl OpenStore {
+    /// The room of a device: told, believed and counted.
+    pub(crate) fn room_view(&self) -> RoomView {
+        let entry = match &self.info.kind {
+            StoreKind::Token { manufacturer, model, .. } => register().device(manufacturer, model),
+            _ => None,
+        };
+        RoomView {
+            free: self.info.free,
+            total: self.info.total,
+            pairs: self.room.or(entry.and_then(|entry| entry.fits)),
+            census: self.store.lock().census().ok(),
+        }
+    }
+}
+
 impl Inventory {
     /// The store that is meant: by a part of its name or of its identifier; without either, the only one there is.
     /// Stores that come with a system or a browser are meant unnamed only where there is nothing else.
@@ -190,12 +206,7 @@ impl Inventory {
                 until,
                 source: entry.map(|entry| entry.source.clone()),
                 keys: open.info.key_kinds.iter().map(ToString::to_string).collect(),
-                room: RoomView {
-                    free: open.info.free,
-                    total: open.info.total,
-                    pairs: open.room.or(entry.and_then(|entry| entry.fits)),
-                    census: open.store.lock().census().ok(),
-                },
+                room: open.room_view(),
                 logins: vec![login],
             });
         }

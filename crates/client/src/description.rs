@@ -12,6 +12,8 @@ use obnova_keystore::{StoreSigner, durable};
 use obnova_pki::{Certificate, Kind, cms, oid};
 use serde::{Deserialize, Serialize};
 
+use crate::adopt::mailed_authority;
+use crate::inventory::Inventory;
 use crate::journey::PinSource;
 use crate::{ClientError, Home};
 
@@ -152,6 +154,47 @@ impl AuthorityDescription {
             fields.push(FieldView { key: field.key.clone(), label: field.label.clone(), value, source });
         }
         Ok(fields)
+    }
+}
+
+/// Everything that an authority must know before it is asked by mail; made before any key.
+pub struct Mailed {
+    /// The authority.
+    pub description: AuthorityDescription,
+    /// What the message will say, each field with its source.
+    pub fields: Vec<FieldView>,
+}
+
+impl Mailed {
+    /// Finds the description of a certificate's authority (or takes the one of this name), fills in every field, and
+    /// remembers the authority.
+    ///
+    /// # Errors
+    ///
+    /// `description-needed`; `anchor-needed`; as [`AuthorityDescription::filled`].
+    pub fn prepare(
+        home: &Home,
+        inventory: &Inventory,
+        old: &Certificate,
+        (name, anchor): (Option<&str>, Option<&Certificate>),
+        ask: &dyn PinSource,
+    ) -> Result<Self, ClientError> {
+        let name = name
+            .or_else(|| AuthorityDescription::of(old))
+            .ok_or_else(|| ClientError::new("description-needed", old.issuer().common_name()))?;
+        let description = AuthorityDescription::load(name)?;
+        let at_hand: Vec<Certificate> = inventory.certificates().into_iter().map(|(_, found)| found).collect();
+        let mut record = mailed_authority(old, anchor, &at_hand)?;
+        let fields = description.filled(old, ask)?;
+        (record.name, record.mail) = (format!("{} ({name})", description.name), Some(name.to_owned()));
+        home.remember(&record)?;
+        Ok(Self { description, fields })
+    }
+
+    /// What the person answered, so that nothing is asked twice.
+    pub fn answers(&self) -> GivenFields {
+        let answers = self.fields.iter().filter(|field| field.source == "you");
+        GivenFields(answers.map(|field| (field.key.clone(), field.value.clone())).collect())
     }
 }
 

@@ -391,6 +391,15 @@ impl Inventory {
             .collect()
     }
 
+    /// Opens a file whose certificates are seen after its password; it stays open for as long as this inventory.
+    ///
+    /// # Errors
+    ///
+    /// `store-gone`; the password's.
+    pub fn unlock_file(&self, store: &str, pin: &dyn PinSource) -> Result<(), ClientError> {
+        self.unlocked(store, pin).map(|_| ())
+    }
+
     /// Certificates of all stores that can be read now, each once, with the name of the store. Authorities that a
     /// browser or the system keeps for its paths are nobody's own, and are left out.
     pub fn certificates(&self) -> Vec<(String, Certificate)> {

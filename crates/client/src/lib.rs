@@ -16,6 +16,8 @@ mod inventory;
 mod journal;
 mod journey;
 mod known;
+mod opener;
+mod outlook;
 mod preflight;
 mod register;
 mod remind;
@@ -25,12 +27,12 @@ mod way;
 pub mod words;
 
 pub use account::{LoginOutcome, login};
-pub use adopt::{AccountView, Adopted, mailed_authority};
+pub use adopt::{AccountView, Adopted};
 pub use cards::{CardView, readers_now};
 pub use care::{DeviceView, PinView, RoomView, TriesView};
 pub use chain::ChainPlaced;
 pub use cleanup::{Cleaned, Cleanup, CleanupItem, CleanupOptions, Measured, Removal, may_go, removed, restore};
-pub use description::{AuthorityDescription, Draft, Field, FieldView, ForeignAccount, GivenFields};
+pub use description::{AuthorityDescription, Draft, Field, FieldView, ForeignAccount, GivenFields, Mailed};
 pub use doctor::{Finding, Health, examine};
 pub use error::ClientError;
 pub use help::{HelpQuestion, help_bundle, help_desk, help_message, help_text, mend};
@@ -43,6 +45,8 @@ pub use obnova_crypto::PfxMac;
 pub use obnova_keystore::{Load, ReadersUnknown, serve as serve_module};
 pub use obnova_lifecycle::port::{Clock, Pin};
 pub use obnova_lifecycle::station::Station;
+pub use opener::open_with_system;
+pub use outlook::{Next, Outlook};
 pub use preflight::{PlanView, Preflight, RenewOptions};
 pub use remind::{
     Reminder, Schedule, calendar, has_schedule, install_schedule, note_told, notify, reminders, remove_schedule,

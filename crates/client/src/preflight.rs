@@ -125,7 +125,24 @@ pub(crate) fn check_middleware(info: &StoreInfo, directory: Option<&Directory>) 
     Ok(())
 }
 
-fn presence(certificate: Option<&Certificate>, window: Duration, early: bool, clock: &dyn Clock) -> Presence {
+/// How long before its end a certificate is renewed.
+pub(crate) fn window_of(directory: Option<&Directory>) -> Duration {
+    let days = directory.map_or(DEFAULT_WINDOW_DAYS, |directory| directory.renewal_window_days);
+    Duration::from_secs(u64::from(days) * 86_400)
+}
+
+/// Pairs that still fit: as the settings say, or as the device tells its octets; `None` where nobody knows.
+pub(crate) fn room_of(open: &OpenStore) -> Option<usize> {
+    match (open.room, open.info.free) {
+        (Some(pairs), _) => Some(usize::from(pairs)),
+        (None, Some(free)) if free < 2_000 => Some(0),
+        (None, Some(free)) if free < 8_000 => Some(1),
+        (None, Some(_)) => Some(2),
+        (None, None) => None,
+    }
+}
+
+pub(crate) fn presence(certificate: Option<&Certificate>, window: Duration, early: bool, clock: &dyn Clock) -> Presence {
     let Some(certificate) = certificate else { return Presence::Absent };
     if !certificate.is_valid_at(clock.now()) {
         return Presence::Expired;
@@ -207,7 +224,7 @@ fn ask_verdict(
 }
 
 /// The newest certificate of a kind in one store.
-fn newest(certificates: &[Certificate], kind: Kind) -> Option<&Certificate> {
+pub(crate) fn newest(certificates: &[Certificate], kind: Kind) -> Option<&Certificate> {
     certificates
         .iter()
         .filter(|certificate| certificate.kind() == kind)
@@ -221,11 +238,44 @@ fn kind_of(which: Which) -> &'static str {
     }
 }
 
-fn is_meant(certificate: &Certificate, only: Option<&str>) -> bool {
+pub(crate) fn is_meant(certificate: &Certificate, only: Option<&str>) -> bool {
     only.is_none_or(|text| {
         text == kind_name(certificate.kind())
+            || text == Primitives.fingerprint(certificate.der())
             || obnova_pki::Serial::candidates(text).is_ok_and(|all| all.contains(certificate.serial()))
     })
+}
+
+/// The authority that certificates lead to, with the way to it and its directory. The path may need issuers that only the
+/// directory has, so each authority is asked in turn.
+pub(crate) fn choose<'a>(
+    records: &'a [AuthorityRecord],
+    mine: &[Certificate],
+    clock: &dyn Clock,
+) -> Result<Option<(&'a AuthorityRecord, HttpClient, Option<Directory>)>, ClientError> {
+    for record in records {
+        let http = HttpClient::new(&record.tls_trust(), None)?;
+        let directory = match &record.address {
+            Some(address) => ObnovaAuthority { http: &http, address }.directory()?,
+            None => None,
+        };
+        let others: Vec<Certificate> = issuers(directory.as_ref()).into_iter().chain(mine.iter().cloned()).collect();
+        if mine.iter().any(|c| authority_of(std::slice::from_ref(record), c, &others, clock).is_some()) {
+            return Ok(Some((record, http, directory)));
+        }
+    }
+    Ok(None)
+}
+
+impl PlanView {
+    /// Whether the plan is what everybody expects: nothing is refused, nothing waits, nothing goes elsewhere or is
+    /// removed, and nobody else must act. Then there is nothing more for a person to decide.
+    pub fn is_as_expected(&self) -> bool {
+        self.must_act.is_empty()
+            && self.file.is_none()
+            && self.removed.is_empty()
+            && self.items.iter().all(|item| ["issue", "unasked"].contains(&item.verdict.as_str()))
+    }
 }
 
 impl Preflight {
@@ -296,31 +346,15 @@ impl Preflight {
         let (info, store) = (&open.info, &open.store);
         // Where the new keys are made: what they need is asked of that store.
         let place = target.unwrap_or(open);
-        // The path may need issuers that only the directory has, so each authority is asked in turn.
-        let mut chosen = None;
-        for record in records {
-            let http = HttpClient::new(&record.tls_trust(), None)?;
-            let directory = match &record.address {
-                Some(address) => ObnovaAuthority { http: &http, address }.directory()?,
-                None => None,
-            };
-            let others: Vec<Certificate> =
-                issuers(directory.as_ref()).into_iter().chain(mine.iter().cloned()).collect();
-            if mine.iter().any(|c| authority_of(std::slice::from_ref(record), c, &others, clock).is_some()) {
-                chosen = Some((record, http, directory));
-                break;
-            }
-        }
-        let (record, http, directory) =
-            chosen.ok_or_else(|| ClientError::new("authority-unknown", mine[0].issuer().common_name()))?;
+        let (record, http, directory) = choose(records, mine, clock)?
+            .ok_or_else(|| ClientError::new("authority-unknown", mine[0].issuer().common_name()))?;
         check_middleware(info, directory.as_ref())?;
         check_middleware(&place.info, directory.as_ref())?;
         if info.kind != StoreKind::File {
             store.lock().unlock(&pin.pin(info)?, pin.may_spend_last_try())?;
         }
         let keys = store.lock().keys()?;
-        let days = directory.as_ref().map_or(DEFAULT_WINDOW_DAYS, |directory| directory.renewal_window_days);
-        let window = Duration::from_secs(u64::from(days) * 86_400);
+        let window = window_of(directory.as_ref());
         let (qualified, commercial) = (newest(mine, Kind::Qualified), newest(mine, Kind::Commercial));
         let situation_of = |certificate: Option<&Certificate>| presence(certificate, window, options.early, clock);
         let mut items = Vec::new();
@@ -400,13 +434,10 @@ impl Preflight {
         };
         let situation = Situation {
             // A device that does not say is believed until it refuses; then the certificate waits in the journal.
-            room: match (place.room, place.info.free) {
-                (Some(0), _) => Room::None,
-                (Some(1), _) => Room::OnePair,
-                (Some(_), _) => Room::TwoPairs,
-                (None, Some(free)) if free < 2_000 => Room::None,
-                (None, Some(free)) if free < 8_000 => Room::OnePair,
-                (None, _) => Room::TwoPairs,
+            room: match room_of(place) {
+                Some(0) => Room::None,
+                Some(1) => Room::OnePair,
+                _ => Room::TwoPairs,
             },
             qualified: asked_for(qualified),
             commercial: asked_for(commercial),

@@ -234,15 +234,17 @@ impl Home {
         })
     }
 
-    /// Sets the folder where new keys in files are copied to.
+    /// Sets what becomes of new keys in files: the folder where they are copied to, or that no copy is wanted.
     ///
     /// # Errors
     ///
     /// `settings-wrong`, `file-error`.
-    pub fn set_backup(&self, folder: &Path) -> Result<(), ClientError> {
-        let folder = folder.display().to_string();
+    pub fn set_backup(&self, setting: &BackupSetting) -> Result<(), ClientError> {
         self.edit("backup", toml_edit::value(""), |item| {
-            *item = toml_edit::value(folder.as_str());
+            *item = match setting {
+                BackupSetting::To(folder) => toml_edit::value(folder.display().to_string()),
+                BackupSetting::Refused(_) => toml_edit::value(false),
+            };
             Some(())
         })
     }
@@ -346,7 +348,7 @@ mod tests {
         std::fs::write(&path, "# mine\ndiscover = false\n\n[[store]]\nmodule = \"/a.so\" # the token\n").unwrap();
         home.add_module(Path::new("/a.so")).unwrap();
         home.add_file(Path::new("/b.p12")).unwrap();
-        home.set_backup(Path::new("/usb")).unwrap();
+        home.set_backup(&BackupSetting::To(PathBuf::from("/usb"))).unwrap();
         home.name_device("token:1", "Můj").unwrap();
         let window = WindowSetting { language: "cs".to_owned(), look: "dark".to_owned(), text: 150 };
         home.set_window(&window).unwrap();

@@ -1,7 +1,19 @@
-//! The holder's app in a window: screens in Slint, what they show in rows of words, and one thread that does the work.
+//! The holder's app in a window: pages as plain data, screens in Slint that draw them, and one thread that does the work.
 //! Every rule is in the client library; here it is only drawn.
 
-mod rows;
+pub mod account;
+pub mod backup;
+pub mod cleanup;
+pub mod device;
+mod errands;
+pub mod help;
+mod journeys;
+pub mod overview;
+pub mod page;
+mod pictures;
+pub mod renew;
+pub mod settings;
+mod talk;
 mod window;
 mod worker;
 
@@ -11,5 +23,6 @@ mod screens {
     slint::include_modules!();
 }
 
-pub use screens::{App, Card, Look, Screen, Step, Success, Theme, Words};
-pub use window::{Settings, open, run};
+pub use screens::{App, Look, Theme, View, Words};
+pub use talk::{Question, Step};
+pub use window::{Drawn, Settings, ask, blank, draw, open, run, work};

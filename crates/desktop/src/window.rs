@@ -1,26 +1,44 @@
-//! The window itself: what the worker tells becomes properties, and clicks become questions.
+//! The window itself: what the worker tells becomes properties, and clicks become acts.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 
 use obnova_client::Pin;
 use obnova_texts::{Language, Texts};
-use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
+use slint::{ComponentHandle, Image, Model, ModelRc, SharedString, VecModel};
 
-use crate::worker::{Ask, Tell, Worker, start};
-use crate::{App, Look, Screen, Theme, Words};
+use crate::pictures::picture;
+use crate::page::{self, Act, Block, Button, Card, Field, Page, Place};
+use crate::screens::{App, Shortcut, Look, Mark, Reveal, Shape, Theme, View, Words};
+use crate::screens::{Block as BlockRow, Button as ButtonRow, Place as PlaceRow, Step as StepRow};
+use crate::talk::{Ask, Fields, Question, Step, Talk, Tell};
+use crate::worker;
 
 /// What a window begins with.
 pub struct Settings {
     /// Folder of settings and journals.
     pub home: PathBuf,
-    /// Its language.
+    /// Its language, where the settings do not say another one.
     pub language: Language,
     /// Days that its clock is behind, for the demonstration and for tests.
     pub days_back: u64,
 }
+
+/// What is drawn: acts by the numbers that the screens know them by, and what was typed into fields.
+#[derive(Default)]
+struct Seen {
+    acts: Vec<Act>,
+    main: Option<usize>,
+    fields: Fields,
+    place: Option<Place>,
+    language: Language,
+}
+
+/// A window that draws; without a worker it only shows.
+#[derive(Clone, Default)]
+pub struct Drawn(Rc<RefCell<Seen>>);
 
 /// Opens the window and stays until it is closed.
 ///
@@ -32,6 +50,19 @@ pub fn run(settings: &Settings) -> Result<(), slint::PlatformError> {
     app.run()
 }
 
+/// A window without a worker, for pictures of single pages.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn blank(language: Language) -> Result<(App, Drawn), slint::PlatformError> {
+    let app = App::new()?;
+    let spoken = Rc::new(Cell::new(Texts::new(language)));
+    let drawn = Drawn::default();
+    prepare(&app, &spoken);
+    Ok((app, drawn))
+}
+
 /// The window, not yet shown, with its worker.
 ///
 /// # Errors
@@ -39,144 +70,305 @@ pub fn run(settings: &Settings) -> Result<(), slint::PlatformError> {
 /// As [`run`].
 pub fn open(settings: &Settings) -> Result<App, slint::PlatformError> {
     let app = App::new()?;
-    let language = Rc::new(Cell::new(settings.language));
-    let spoken = Rc::clone(&language);
-    app.global::<Words>().on_get(move |key, _| Texts::new(spoken.get()).get(&key, &[]).into());
+    let spoken = Rc::new(Cell::new(Texts::new(settings.language)));
+    prepare(&app, &spoken);
+    let drawn = Drawn::default();
+    let (ask, asked) = channel();
+    // What is told travels to the thread of the window, where what is drawn lives.
+    let (told, tell) = channel::<Tell>();
+    let tell = Rc::new(tell);
+    HEARD.with(|heard| *heard.borrow_mut() = Some((Rc::clone(&tell), drawn.clone(), Rc::clone(&spoken))));
     let weak = app.as_weak();
-    let ask = start(Worker {
-        home: settings.home.clone(),
-        days_back: settings.days_back,
-        texts: Texts::new(settings.language),
-        // A window that is closed is told nothing more.
-        tell: Box::new(move |told| drop(weak.upgrade_in_event_loop(move |app| show(&app, told)))),
-    });
-    bind(&app, &ask, &language);
+    let talk = Talk::new(
+        asked,
+        Box::new(move |what| {
+            // A window that is closed is told nothing more.
+            if told.send(what).is_ok() {
+                drop(weak.upgrade_in_event_loop(|app| hear(&app)));
+            }
+        }),
+        Texts::new(settings.language),
+    );
+    bind(&app, &ask, &drawn);
+    let (home, days_back) = (settings.home.clone(), settings.days_back);
+    std::thread::spawn(move || worker::run(&home, days_back, talk));
     Ok(app)
 }
 
-fn bind(app: &App, ask: &Sender<Ask>, language: &Rc<Cell<Language>>) {
-    let send = |make: fn() -> Ask| {
-        let ask = ask.clone();
-        move || drop(ask.send(make()))
-    };
-    app.on_renew(send(|| Ask::Renew));
-    app.on_resume(send(|| Ask::Resume));
-    let (weak, sender) = (app.as_weak(), ask.clone());
-    app.on_begin(move || {
-        let Some(app) = weak.upgrade() else { return };
-        forget_trouble(&app);
-        drop(sender.send(Ask::Begin));
-    });
-    let (weak, sender) = (app.as_weak(), ask.clone());
-    app.on_back(move || {
-        let Some(app) = weak.upgrade() else { return };
-        forget_trouble(&app);
-        app.invoke_clear_pin();
-        app.set_screen(Screen::Overview);
-        drop(sender.send(Ask::Back));
-    });
-    let (weak, sender) = (app.as_weak(), ask.clone());
-    app.on_pin_entered(move |text| {
-        let Some(app) = weak.upgrade() else { return };
-        // The field is emptied at once: the PIN travels on in a place that is wiped.
-        app.invoke_clear_pin();
-        if app.get_is_busy() || (text.is_empty() && !app.get_pin_on_pad()) {
-            return;
-        }
-        forget_trouble(&app);
-        app.set_is_busy(true);
-        drop(sender.send(Ask::Entered(Pin::new(text.to_string()))));
-    });
-    let (sender, spoken) = (ask.clone(), Rc::clone(language));
-    app.on_refresh(move || drop(sender.send(Ask::Refresh(Texts::new(spoken.get())))));
-    let (weak, sender, spoken) = (app.as_weak(), ask.clone(), Rc::clone(language));
-    app.on_other_language(move || {
-        let Some(app) = weak.upgrade() else { return };
-        spoken.set(if spoken.get() == Language::Czech { Language::English } else { Language::Czech });
-        let words = app.global::<Words>();
-        words.set_turn(words.get_turn() + 1);
-        drop(sender.send(Ask::Refresh(Texts::new(spoken.get()))));
-    });
+type Heard = (Rc<std::sync::mpsc::Receiver<Tell>>, Drawn, Rc<Cell<Texts>>);
+
+thread_local! {
+    /// What the worker told and the window did not draw yet; it belongs to the thread of the window.
+    static HEARD: RefCell<Option<Heard>> = const { RefCell::new(None) };
+}
+
+fn hear(app: &App) {
+    let heard = HEARD.with(|heard| heard.borrow().clone());
+    let Some((told, drawn, spoken)) = heard else { return };
+    while let Ok(what) = told.try_recv() {
+        show(app, &drawn, &spoken, what);
+    }
+}
+
+/// Words, and what is scrolled to.
+fn prepare(app: &App, spoken: &Rc<Cell<Texts>>) {
+    let words = Rc::clone(spoken);
+    app.global::<Words>().on_get(move |key, _| words.get().get(&key, &[]).into());
     let weak = app.as_weak();
-    app.on_other_look(move || {
-        let Some(app) = weak.upgrade() else { return };
-        let theme = app.global::<Theme>();
-        theme.set_look(match theme.get_look() {
-            Look::Light => Look::Dark,
-            Look::Dark => Look::Contrast,
-            Look::Contrast => Look::Light,
-        });
+    app.global::<Reveal>().on_reveal(move |y, height| {
+        if let Some(app) = weak.upgrade() {
+            app.invoke_scroll_to(y, height);
+        }
     });
 }
 
-fn forget_trouble(app: &App) {
-    app.set_trouble(SharedString::new());
-    app.set_trouble_detail(SharedString::new());
+fn bind(app: &App, ask: &Sender<Ask>, drawn: &Drawn) {
+    let (weak, sender, seen) = (app.as_weak(), ask.clone(), drawn.clone());
+    let press = Rc::new(move |act: Act| {
+        let Some(app) = weak.upgrade() else { return };
+        if let Act::Copy(text) = &act {
+            return app.invoke_copy_text(text.into());
+        }
+        // One thing after the other; a question may be left for another place.
+        if app.get_is_busy() {
+            return;
+        }
+        app.set_is_busy(true);
+        let fields = seen.0.borrow().fields.clone();
+        drop(sender.send(Ask::Act(act, fields)));
+    });
+    let (pressed, seen) = (Rc::clone(&press), drawn.clone());
+    app.on_act(move |number| {
+        let act = usize::try_from(number).ok().and_then(|number| seen.0.borrow().acts.get(number).cloned());
+        if let Some(act) = act {
+            pressed(act);
+        }
+    });
+    let pressed = Rc::clone(&press);
+    app.on_go(move |number| {
+        if let Some(place) = usize::try_from(number).ok().and_then(|number| Place::ALL.get(number)) {
+            pressed(Act::Go(*place));
+        }
+    });
+    let seen = drawn.clone();
+    app.on_typed(move |name, text| {
+        seen.0.borrow_mut().fields.insert(name.into(), text.into());
+    });
+    let (pressed, seen) = (Rc::clone(&press), drawn.clone());
+    app.on_submitted(move || {
+        let seen = seen.0.borrow();
+        let act = seen.main.and_then(|main| seen.acts.get(main)).cloned();
+        drop(seen);
+        if let Some(act) = act {
+            pressed(act);
+        }
+    });
+    let (weak, sender) = (app.as_weak(), ask.clone());
+    app.on_entered(move |text| {
+        let Some(app) = weak.upgrade() else { return };
+        // The field is empty already: the secret travels on in a place that is wiped.
+        if !app.get_is_busy() {
+            drop(sender.send(Ask::Entered(Pin::new(text.into()))));
+        }
+    });
+    let (weak, sender, seen) = (app.as_weak(), ask.clone(), drawn.clone());
+    app.on_command(move |command| {
+        let Some(app) = weak.upgrade() else { return };
+        if app.get_is_busy() || app.get_view() == View::Work {
+            return;
+        }
+        match command {
+            Shortcut::Back => drop(sender.send(Ask::Back)),
+            Shortcut::Again if app.get_view() == View::Page => drop(sender.send(Ask::Again)),
+            Shortcut::Help => {
+                let place = seen.0.borrow().place.unwrap_or(Place::Overview);
+                press(Act::Guide(crate::help::guide_of(place)));
+            }
+            _ => {}
+        }
+    });
 }
 
 fn model<T: Clone + 'static>(rows: Vec<T>) -> ModelRc<T> {
     ModelRc::new(VecModel::from(rows))
 }
 
-fn lines(rows: Vec<String>) -> ModelRc<SharedString> {
-    model(rows.into_iter().map(SharedString::from).collect())
+fn lines(rows: &[String]) -> ModelRc<SharedString> {
+    model(rows.iter().map(SharedString::from).collect())
+}
+
+impl Seen {
+    fn buttons(&mut self, buttons: &[Button]) -> ModelRc<ButtonRow> {
+        let rows = buttons.iter().map(|button| {
+            self.acts.push(button.act.clone());
+            ButtonRow {
+                text: button.text.as_str().into(),
+                hint: button.hint.as_str().into(),
+                act: i32::try_from(self.acts.len() - 1).unwrap_or(0),
+                is_main: button.is_main,
+                is_choice: button.choice.is_some(),
+                is_on: button.choice == Some(true),
+                takes_focus: button.takes_focus,
+            }
+        });
+        model(rows.collect())
+    }
+
+    fn card(&mut self, shape: Shape, card: &Card) -> BlockRow {
+        // A screen reader gets whole numbers, small enough for a property.
+        let (label, done, all) = card.gauge.clone().unwrap_or_default();
+        let thousandths = |part: u64| i32::try_from(part.saturating_mul(1000) / all.max(1)).unwrap_or(1000);
+        BlockRow {
+            shape,
+            mark: match card.mark {
+                page::Mark::Plain => Mark::Plain,
+                page::Mark::Due => Mark::Due,
+                page::Mark::Good => Mark::Good,
+                page::Mark::Bad => Mark::Bad,
+            },
+            title: card.title.as_str().into(),
+            lines: lines(&card.lines),
+            faint: lines(&card.faint),
+            value: label.into(),
+            done: if all > 0 { thousandths(done) } else { 0 },
+            all: if all > 0 { 1000 } else { 0 },
+            buttons: self.buttons(&card.buttons),
+            ..BlockRow::default()
+        }
+    }
+
+    fn block(&mut self, block: &Block) -> BlockRow {
+        let words = |shape: Shape, text: &str| BlockRow { shape, title: text.into(), ..BlockRow::default() };
+        match block {
+            Block::Heading(text) => words(Shape::Heading, text),
+            Block::Text(text) => words(Shape::Text, text),
+            Block::Faint(text) => words(Shape::Faint, text),
+            Block::MadeWith => words(Shape::MadeWith, ""),
+            Block::Picture(name, seen) => BlockRow { picture: image(name, self.language), ..words(Shape::Picture, seen) },
+            Block::Card(card) => self.card(Shape::Card, card),
+            Block::Notice(card) => self.card(Shape::Notice, card),
+            Block::Field(Field { name, label, hint, value, takes_focus, is_long }) => {
+                self.fields.insert((*name).to_owned(), value.clone());
+                BlockRow {
+                    name: (*name).into(),
+                    value: hint.as_str().into(),
+                    faint: lines(std::slice::from_ref(value)),
+                    takes_focus: *takes_focus,
+                    is_long: *is_long,
+                    ..words(Shape::Field, label)
+                }
+            }
+        }
+    }
+}
+
+/// A picture of the guide; empty where there is none of this name.
+fn image(name: &str, language: Language) -> Image {
+    let decoded = || {
+        let mut decoder = png::Decoder::new(std::io::Cursor::new(picture(name, language)?));
+        decoder.set_transformations(png::Transformations::normalize_to_color8());
+        let mut reader = decoder.read_info().ok()?;
+        let mut octets = vec![0; reader.output_buffer_size()?];
+        let info = reader.next_frame(&mut octets).ok()?;
+        let pixels = octets.get(..info.buffer_size())?;
+        let (width, height) = (info.width, info.height);
+        Some(match info.color_type {
+            png::ColorType::Rgb => Image::from_rgb8(slint::SharedPixelBuffer::clone_from_slice(pixels, width, height)),
+            _ => return None,
+        })
+    };
+    decoded().unwrap_or_default()
+}
+
+/// Draws a page.
+pub fn draw(app: &App, drawn: &Drawn, texts: Texts, page: &Page) {
+    let mut seen = Seen { place: page.place, language: texts.language(), ..Seen::default() };
+    let blocks = page.blocks.iter().map(|block| seen.block(block)).collect();
+    let first = seen.acts.len();
+    let buttons = seen.buttons(&page.buttons);
+    let main = page.buttons.iter().position(|button| button.is_main);
+    seen.main = main.map(|main| first + main);
+    *drawn.0.borrow_mut() = seen;
+    places(app, texts, page.place);
+    app.set_heading(page.title.as_str().into());
+    app.set_step(page.step.as_str().into());
+    app.set_blocks(model(blocks));
+    app.set_buttons(buttons);
+    app.set_view(View::Page);
+    app.set_is_busy(false);
+    app.invoke_turned();
+}
+
+fn places(app: &App, texts: Texts, here: Option<Place>) {
+    let rows = Place::ALL.map(|place| PlaceRow {
+        text: texts.get(place.key(), &[]).into(),
+        is_here: Some(place) == here,
+    });
+    app.set_places(model(rows.to_vec()));
+}
+
+/// Draws a question.
+pub fn ask(app: &App, question: &Question) {
+    app.set_heading(question.title.as_str().into());
+    app.set_step(question.step.as_str().into());
+    app.set_secret_label(question.label.as_str().into());
+    app.set_secret_hint(question.hint.as_str().into());
+    app.set_secret_lines(lines(&question.lines));
+    app.set_secret_on_pad(question.on_pad);
+    app.set_secret_is_open(question.is_open);
+    app.set_view(View::Secret);
+    app.set_is_busy(question.on_pad);
+    app.invoke_asked();
+}
+
+/// Draws how far the work is.
+pub fn work(app: &App, texts: Texts, steps: &[Step]) {
+    let rows: Vec<StepRow> =
+        steps.iter().map(|step| StepRow { text: step.text.as_str().into(), state: step.state.into() }).collect();
+    let done = rows.iter().filter(|step| step.state == "done").count();
+    app.set_steps_done(i32::try_from(done).unwrap_or(0));
+    let shown = app.get_steps();
+    if shown.row_count() == rows.len() {
+        // Only what changed: a row that is made anew would be read aloud anew.
+        for (nth, step) in rows.into_iter().enumerate() {
+            if shown.row_data(nth).as_ref() != Some(&step) {
+                shown.set_row_data(nth, step);
+            }
+        }
+    } else {
+        app.set_steps(model(rows));
+    }
+    app.set_heading(texts.get("window-work", &[]).into());
+    app.set_step(texts.get("window-step-of", &[("nth", "3"), ("all", "3")]).into());
+    app.set_promise(texts.get("window-work-promise", &[]).into());
+    app.set_is_busy(false);
+    app.set_view(View::Work);
 }
 
 /// Draws what the worker tells.
-fn show(app: &App, told: Tell) {
+fn show(app: &App, drawn: &Drawn, spoken: &Cell<Texts>, told: Tell) {
+    let texts = spoken.get();
     match told {
         Tell::Busy(text) => {
             app.set_busy_with(text.into());
             app.set_is_busy(true);
-            return;
         }
-        Tell::Listed { cards, notices, can_renew, can_resume } => {
-            app.set_cards(model(cards));
-            app.set_notices(lines(notices));
-            app.set_can_renew(can_renew);
-            app.set_can_resume(can_resume);
-        }
-        Tell::AskPin { device, tries, pad } => {
-            forget_trouble(app);
-            app.set_pin_device(device.into());
-            app.set_pin_tries(tries.into());
-            app.set_pin_on_pad(pad);
-            app.set_screen(Screen::Pin);
-            app.set_is_busy(false);
-            app.invoke_focus_pin();
-        }
-        Tell::Plan(rows) => {
-            app.set_plan(lines(rows));
-            app.set_screen(Screen::Plan);
-        }
-        Tell::Work(steps) => {
-            let done = steps.iter().filter(|step| step.state == "done").count();
-            app.set_steps_done(i32::try_from(done).unwrap_or(0));
-            let shown = app.get_steps();
-            if shown.row_count() == steps.len() {
-                // Only what changed: a row that is made anew would be read aloud anew.
-                for (nth, step) in steps.into_iter().enumerate() {
-                    if shown.row_data(nth).as_ref() != Some(&step) {
-                        shown.set_row_data(nth, step);
-                    }
-                }
-            } else {
-                app.set_steps(model(steps));
-            }
-            app.set_screen(Screen::Work);
-        }
+        Tell::Page(page) => draw(app, drawn, texts, &page),
+        Tell::Question(question) => ask(app, &question),
+        Tell::Work(steps) => work(app, texts, &steps),
         Tell::Warning(text) => app.set_warning(text.into()),
-        Tell::Ended { text, successes } => {
-            app.set_warning(SharedString::new());
-            app.set_ending(text.into());
-            app.set_successes(model(successes));
-            app.set_screen(Screen::Ended);
-        }
-        Tell::Trouble { text, detail, screen } => {
-            app.set_trouble(text.into());
-            app.set_trouble_detail(detail.into());
-            app.set_screen(screen);
+        Tell::Style { texts, look, text } => {
+            spoken.set(texts);
+            let words = app.global::<Words>();
+            words.set_turn(words.get_turn() + 1);
+            let theme = app.global::<Theme>();
+            theme.set_look(match look.as_str() {
+                "light" => Look::Light,
+                "dark" => Look::Dark,
+                "contrast" => Look::Contrast,
+                _ => Look::System,
+            });
+            theme.set_scale(f32::from(text.clamp(100, 200)) / 100.0);
         }
     }
-    app.set_is_busy(false);
 }

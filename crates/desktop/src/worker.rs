@@ -1,336 +1,450 @@
-//! The one thread that works with devices and authorities, so that the window never waits: questions in, answers out.
+//! The one thread that works with devices and authorities, so that the window never waits: what was pressed comes in,
+//! pages go out.
 
-use std::cell::RefCell;
-use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
 
 use obnova_client::{
-    CertificateView, ClientError, Clock, Field, Flow, Home, Inventory, Journey, JourneyView, Pin, PinSource, Preflight,
-    Progress, RenewOptions, Station, SystemClock,
+    Cleanup, CleanupItem, CleanupOptions, ClientError, Flow, Home, Inventory, JourneyView, Outlook, Preflight,
+    RenewOptions, StoreView, SystemClock, notify, removed,
 };
-use obnova_lifecycle::port::StoreInfo;
-use obnova_texts::Texts;
+use obnova_texts::{Language, Texts};
 
-use crate::rows;
-use crate::{Card, Screen, Step, Success};
+use crate::page::{Act, Mark, Page, Place};
+use crate::talk::{Ask, CANCELLED, Fields, LOOK, Talk, Tell};
+use crate::{cleanup, help, overview, renew};
 
-/// How often readers are looked at: a card that comes or goes is seen without a click.
-const LOOK: Duration = Duration::from_secs(2);
+/// Secrets that were refused: the person may type another one.
+const REFUSED: [&str; 5] =
+    ["pin-incorrect", "pin-incorrect-last-try", "puk-incorrect", "puk-incorrect-last-try", "password-wrong"];
 
-/// What the window asks for.
-pub(crate) enum Ask {
-    /// Everything anew, in this language.
-    Refresh(Texts),
-    /// The way of a renewal: first the PIN.
-    Renew,
-    /// To go on with what was begun.
-    Resume,
-    /// The PIN that was typed; empty where it is typed on the device.
-    Entered(Pin),
-    /// The plan is agreed to.
-    Begin,
-    /// Back to the first screen: whatever was prepared is forgotten.
-    Back,
+/// A renewal that was looked at, and not begun yet.
+#[derive(Default)]
+pub(crate) struct Prepared {
+    pub(crate) options: RenewOptions,
+    pub(crate) outlook: Option<Outlook>,
+    pub(crate) preflight: Option<Preflight>,
 }
 
-/// What the window is told.
-pub(crate) enum Tell {
-    Busy(String),
-    Listed { cards: Vec<Card>, notices: Vec<String>, can_renew: bool, can_resume: bool },
-    AskPin { device: String, tries: String, pad: bool },
-    Plan(Vec<String>),
-    Work(Vec<Step>),
-    Warning(String),
-    Ended { text: String, successes: Vec<Success> },
-    Trouble { text: String, detail: String, screen: Screen },
-}
-
-/// What the PIN is for.
-#[derive(Clone)]
-enum Purpose {
-    Renew,
-    Resume(String),
-}
-
-/// The PIN that was typed, for as long as it is needed; wiped with it.
-struct Typed(RefCell<Option<Pin>>);
-
-impl Typed {
-    fn given(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
-        if store.pin.pad || !store.needs_login {
-            return Ok(Pin::new(String::new()));
-        }
-        self.0.borrow().clone().ok_or_else(|| ClientError::new("pin-needed", &store.name))
-    }
-}
-
-impl PinSource for Typed {
-    fn pin(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
-        self.given(store)
-    }
-
-    fn new_password(&self, file: &StoreInfo) -> Result<Pin, ClientError> {
-        Err(ClientError::new("pin-needed", &file.name))
-    }
-
-    fn new_pin(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
-        Err(ClientError::new("pin-needed", &store.name))
-    }
-
-    fn puk(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
-        Err(ClientError::new("pin-needed", &store.name))
-    }
-
-    fn new_puk(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
-        Err(ClientError::new("pin-needed", &store.name))
-    }
-
-    fn field(&self, field: &Field) -> Result<String, ClientError> {
-        Err(ClientError::new("field-missing", &field.key))
-    }
-
-    fn may_spend_last_try(&self) -> bool {
-        false
-    }
-}
-
-/// Tells the window how far the work is.
-struct Told<'a> {
-    tell: &'a (dyn Fn(Tell) + Send),
-    texts: Texts,
-    kinds: Vec<String>,
-    reached: Vec<Option<Station>>,
-}
-
-impl Told<'_> {
-    fn show(&self) {
-        (self.tell)(Tell::Work(rows::steps(self.texts, &self.kinds, &self.reached)));
-    }
-}
-
-impl Progress for Told<'_> {
-    fn station(&mut self, item: usize, kind: &str, station: Station) {
-        if self.kinds.len() <= item {
-            self.kinds.resize(item + 1, kind.to_owned());
-            self.reached.resize(item + 1, None);
-        }
-        self.reached[item] = Some(station);
-        self.show();
-        (self.tell)(Tell::Warning(String::new()));
-    }
-
-    fn slow(&mut self, _item: usize, _kind: &str, what: &'static str) {
-        (self.tell)(Tell::Warning(self.texts.get(&format!("slow-{what}"), &[])));
-    }
+/// A clean-up that was looked at, and not carried out yet.
+pub(crate) struct Surveyed {
+    pub(crate) options: CleanupOptions,
+    pub(crate) survey: Cleanup,
+    pub(crate) items: Vec<CleanupItem>,
 }
 
 /// The worker with what it holds between questions.
 pub(crate) struct Worker {
-    pub(crate) home: PathBuf,
-    pub(crate) days_back: u64,
-    pub(crate) texts: Texts,
-    pub(crate) tell: Box<dyn Fn(Tell) + Send>,
+    pub(crate) home: Home,
+    pub(crate) clock: SystemClock,
+    pub(crate) talk: Talk,
+    pub(crate) inventory: Option<Inventory>,
+    pub(crate) prepared: Prepared,
+    pub(crate) surveyed: Option<Surveyed>,
+    /// Whether a question to people is technical, and which page of the guide lacks something.
+    pub(crate) ticket: (bool, Option<String>),
+    /// What drew the page that is seen, when it only looked.
+    at: Act,
+    readers: Vec<(String, bool)>,
+    /// When an authority is asked next whether it has decided, and how long to wait between.
+    asks: (Instant, Duration),
+    is_decided: bool,
+}
+
+/// What came of an act: a page, or nothing to be seen.
+pub(crate) type Shown = Result<Option<Page>, ClientError>;
+
+/// Begins to work; ends when nobody asks any more.
+pub(crate) fn run(folder: &Path, days_back: u64, talk: Talk) {
+    let home = match Home::open(folder) {
+        Ok(home) => home,
+        Err(error) => {
+            let mut page = Page::of(talk.texts(), Place::Overview);
+            page.blocks.push(help::notice(talk.texts(), &error));
+            return talk.tell(Tell::Page(page));
+        }
+    };
+    let mut worker = Worker {
+        home,
+        clock: SystemClock { behind: Duration::from_secs(days_back * 86_400) },
+        talk,
+        inventory: None,
+        prepared: Prepared::default(),
+        surveyed: None,
+        ticket: (true, None),
+        at: Act::Go(Place::Overview),
+        readers: obnova_client::readers_now(),
+        asks: (Instant::now(), Duration::from_secs(60)),
+        is_decided: false,
+    };
+    worker.style();
+    worker.answer(Act::Refresh(Place::Overview), Fields::new());
+    loop {
+        match worker.talk.asked.recv_timeout(LOOK) {
+            Ok(Ask::Act(act, fields)) => worker.answer(act, fields),
+            Ok(Ask::Back) => worker.back(),
+            Ok(Ask::Again) => worker.again(),
+            // Nothing was asked for.
+            Ok(Ask::Entered(_)) => {}
+            Err(RecvTimeoutError::Timeout) => worker.idle(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Whether an act only looks, so that it may be done again by itself.
+fn only_looks(act: &Act) -> bool {
+    use crate::page::Care;
+    matches!(
+        act,
+        Act::Go(_)
+            | Act::Look(_)
+            | Act::Certificate(_)
+            | Act::PickUp
+            | Act::AskInvitation
+            | Act::Doctor
+            | Act::Ticket
+            | Act::Errors
+            | Act::Guide(_)
+            | Act::Missing(_)
+            | Act::About
+            | Act::Care(Care::AskName | Care::AskImport | Care::AskExport | Care::AskErase, _)
+    )
+}
+
+/// The place that an act belongs to.
+fn place_of(act: &Act) -> Place {
+    match act {
+        Act::Go(place) | Act::Refresh(place) => *place,
+        Act::Care(..) => Place::Devices,
+        Act::Doctor | Act::Ticket | Act::Errors | Act::Guide(_) | Act::Missing(_) | Act::About => Place::Help,
+        _ => Place::Overview,
+    }
 }
 
 impl Worker {
-    /// Answers until nobody asks any more.
-    pub(crate) fn run(mut self, asked: &Receiver<Ask>) {
-        let home = match Home::open(&self.home) {
-            Ok(home) => home,
-            Err(error) => return self.trouble(&error, Screen::Overview),
-        };
-        let clock = SystemClock { behind: Duration::from_secs(self.days_back * 86_400) };
-        let typed = Typed(RefCell::new(None));
-        let mut inventory = self.look(&home, &clock);
-        let mut purpose = None;
-        let mut prepared: Option<Preflight> = None;
-        let mut readers = obnova_client::readers_now();
-        loop {
-            let ask = match asked.recv_timeout(LOOK) {
-                Ok(ask) => ask,
-                Err(RecvTimeoutError::Timeout) => {
-                    let now = obnova_client::readers_now();
-                    if purpose.is_none() && now != readers {
-                        inventory = self.look(&home, &clock);
+    pub(crate) fn texts(&self) -> Texts {
+        self.talk.texts()
+    }
+
+    /// Does what was pressed, and shows what came of it.
+    fn answer(&mut self, act: Act, fields: Fields) {
+        let mut next = Some((act, fields));
+        while let Some((act, fields)) = next.take() {
+            self.talk.busy(busy_with(&act));
+            let shown = self.insist(&act, &fields);
+            let keeps_secret = self.prepared.preflight.is_some() || self.surveyed.is_some();
+            if !keeps_secret {
+                self.talk.forget();
+            }
+            match shown {
+                Ok(page) => {
+                    if only_looks(&act) {
+                        self.at = act;
+                    } else if !matches!(act, Act::Show(_) | Act::Set(_)) {
+                        self.at = Act::Go(page.as_ref().and_then(|page| page.place).unwrap_or(Place::Overview));
                     }
-                    readers = now;
-                    continue;
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            match ask {
-                Ask::Refresh(texts) => {
-                    self.texts = texts;
-                    inventory = self.look(&home, &clock);
-                }
-                Ask::Back => {
-                    (purpose, prepared) = (None, None);
-                    typed.0.borrow_mut().take();
-                    inventory = self.look(&home, &clock);
-                }
-                Ask::Renew => {
-                    purpose = Some(Purpose::Renew);
-                    self.ask_pin(inventory.as_ref(), &due_store(inventory.as_ref(), &clock));
-                }
-                Ask::Resume => match open_journey(&home, &clock) {
-                    Ok(Some(journey)) => {
-                        purpose = Some(Purpose::Resume(journey.id));
-                        self.ask_pin(inventory.as_ref(), &journey.store);
-                    }
-                    Ok(None) => inventory = self.look(&home, &clock),
-                    Err(error) => self.trouble(&error, Screen::Overview),
-                },
-                Ask::Entered(pin) => {
-                    *typed.0.borrow_mut() = Some(pin);
-                    let Some(inventory) = &inventory else { continue };
-                    match purpose.clone() {
-                        Some(Purpose::Renew) => {
-                            self.busy("window-asking");
-                            match Preflight::renew(&home, inventory, &RenewOptions::default(), &typed, &clock) {
-                                Ok(found) => {
-                                    self.plan(&found);
-                                    prepared = Some(found);
-                                }
-                                Err(error) => self.pin_again(inventory, &error),
-                            }
-                        }
-                        Some(Purpose::Resume(id)) => {
-                            let path = home.folder().join("journeys").join(format!("{id}.journal"));
-                            let journey = Journey::resume(&home, &path, inventory, None, &typed, &clock);
-                            self.walk(journey, &home, &clock);
-                        }
-                        None => {}
+                    match page {
+                        Some(page) => self.talk.tell(Tell::Page(page)),
+                        None => self.redraw(None),
                     }
                 }
-                Ask::Begin => {
-                    let Some(preflight) = prepared.take() else { continue };
-                    if !preflight.is_ready() {
-                        let why = preflight.view.must_act.first().map(|(_, why)| why.clone()).unwrap_or_default();
-                        self.trouble(&ClientError::new("nobody-made-a-key", why), Screen::Plan);
-                        continue;
+                Err(error) if error.code == CANCELLED => {
+                    self.give_up();
+                    next = self.talk.pending();
+                    if next.is_none() {
+                        self.redraw(None);
                     }
-                    let journey = Journey::begin(&home, preflight, &typed, &clock);
-                    self.walk(journey, &home, &clock);
+                }
+                Err(error) => {
+                    self.give_up();
+                    // Where something went wrong with a device, it is looked at anew.
+                    self.inventory = None;
+                    if matches!(act, Act::Agree | Act::Begin | Act::BeginAndLoseMail | Act::Look(_)) {
+                        self.at = Act::Go(Place::Overview);
+                    }
+                    self.redraw(Some(&error));
                 }
             }
         }
     }
 
-    fn busy(&self, key: &str) {
-        (self.tell)(Tell::Busy(self.texts.get(key, &[])));
+    /// Whatever was prepared is forgotten, with its secrets.
+    pub(crate) fn give_up(&mut self) {
+        self.prepared = Prepared::default();
+        self.surveyed = None;
+        self.talk.forget();
     }
 
-    fn trouble(&self, error: &ClientError, screen: Screen) {
-        let (text, detail) = rows::trouble(self.texts, error);
-        (self.tell)(Tell::Trouble { text, detail, screen });
-    }
-
-    /// A refusal before anything was made: of the PIN it is told beside the field, with the tries read anew.
-    fn pin_again(&self, inventory: &Inventory, error: &ClientError) {
-        let store = error.code.starts_with("pin-").then(|| due_store(Some(inventory), &SystemClock::default()));
-        if let Some(store) = store {
-            self.ask_pin(Some(inventory), &store);
-            return self.trouble(error, Screen::Pin);
+    /// The same again as long as a refused secret is the only trouble; the last try only after an explicit yes.
+    fn insist(&mut self, act: &Act, fields: &Fields) -> Shown {
+        loop {
+            match self.perform(act, fields) {
+                Err(error) if REFUSED.contains(&error.code.as_str()) => {
+                    let (text, _) = help::trouble(self.texts(), &error);
+                    self.talk.refused(text);
+                }
+                Err(error) if ["pin-last-try", "puk-last-try"].contains(&error.code.as_str()) => {
+                    self.talk.allow_last_try()?;
+                }
+                other => return other,
+            }
         }
-        self.trouble(error, Screen::Overview);
     }
 
-    fn look(&self, home: &Home, clock: &dyn Clock) -> Option<Inventory> {
-        self.busy("window-looking");
-        let (inventory, failed) = match Inventory::open(home, &[]) {
-            Ok(inventory) => (Some(inventory), None),
-            Err(error) => (None, Some(error)),
-        };
-        let views = inventory.as_ref().map(|inventory| inventory.views(clock.now())).unwrap_or_default();
-        let stores = inventory.as_ref().map(Inventory::stores).unwrap_or_default();
-        let cards = inventory.as_ref().map(|inventory| inventory.cards().to_vec()).unwrap_or_default();
-        (self.tell)(Tell::Listed {
-            cards: views.iter().map(|view| rows::card(self.texts, view, &stores)).collect(),
-            notices: rows::notices(self.texts, &stores, &cards),
-            can_renew: views.iter().any(rows::is_due),
-            can_resume: open_journey(home, clock).is_ok_and(|found| found.is_some()),
-        });
-        // That there is nothing yet is no trouble: the empty screen says so.
-        if let Some(error) = failed.filter(|error| error.code != "no-store") {
-            self.trouble(&error, Screen::Overview);
+    /// Shows the page again that was seen, with an error above it.
+    fn redraw(&mut self, trouble: Option<&ClientError>) {
+        let at = self.at.clone();
+        let mut shown = self.perform(&at, &Fields::new());
+        if shown.is_err() || matches!(shown, Ok(None)) {
+            self.at = Act::Go(place_of(&at));
+            let at = self.at.clone();
+            shown = self.perform(&at, &Fields::new());
         }
-        inventory
-    }
-
-    fn ask_pin(&self, inventory: Option<&Inventory>, store: &str) {
-        let state = match inventory.map(|inventory| inventory.pin_state(Some(store))) {
-            Some(Ok(state)) => state,
-            Some(Err(error)) => return self.trouble(&error, Screen::Overview),
-            None => return,
+        let texts = self.texts();
+        let mut page = match shown {
+            Ok(Some(page)) => page,
+            Ok(None) => Page::of(texts, Place::Overview),
+            // The first trouble is the one that is told.
+            Err(error) => {
+                let mut page = Page::of(texts, place_of(&at));
+                if trouble.is_none() {
+                    page.blocks.push(help::notice(texts, &error));
+                }
+                page
+            }
         };
-        (self.tell)(Tell::AskPin {
-            device: self.texts.get("ask-pin", &[("store", &state.name)]),
-            tries: rows::tries(self.texts, &state),
-            pad: state.pin.pad,
-        });
-    }
-
-    fn plan(&self, preflight: &Preflight) {
-        (self.tell)(Tell::Plan(rows::plan(self.texts, &preflight.view)));
-    }
-
-    fn walk(&self, journey: Result<Journey<'_>, ClientError>, home: &Home, clock: &dyn Clock) {
-        let mut journey = match journey {
-            Ok(journey) => journey,
-            Err(error) => return self.trouble(&error, Screen::Overview),
-        };
-        let id = journey.id();
-        let items = journey_items(home, clock, &id);
-        let kinds: Vec<String> = items.iter().map(|(kind, _)| kind.clone()).collect();
-        let reached = vec![None; kinds.len()];
-        let mut told = Told { tell: &*self.tell, texts: self.texts, kinds, reached };
-        told.show();
-        let flow = match journey.run(&mut told) {
-            Ok(flow) => flow,
-            Err(error) => return self.trouble(&error, Screen::Ended),
-        };
-        let key = match &flow {
-            Flow::Done => "window-done",
-            Flow::Waiting { .. } => "window-waiting",
-            Flow::Tell(_) => "window-tell",
-            Flow::Refused(_) => "window-refused",
-        };
-        let mut text = self.texts.get(key, &[]);
-        if let Flow::Refused(why) | Flow::Waiting { reason: Some(why), .. } = &flow {
-            let reason = format!("reason-{}", why.split(':').next().unwrap_or_default().trim());
-            let why = if self.texts.has(&reason) { self.texts.get(&reason, &[]) } else { why.clone() };
-            text.push_str(&format!(" {why}"));
+        if let Some(error) = trouble {
+            page.blocks.insert(0, help::notice(texts, error));
         }
-        let successors: Vec<CertificateView> =
-            journey_items(home, clock, &id).into_iter().filter_map(|(_, successor)| successor).collect();
-        (self.tell)(Tell::Ended {
-            text,
-            successes: successors.iter().map(|view| rows::success(self.texts, view)).collect(),
-        });
+        self.talk.tell(Tell::Page(page));
+    }
+
+    fn back(&mut self) {
+        self.give_up();
+        let place = place_of(&self.at);
+        // From a page below a place to the place, from a place to the first screen.
+        let to = if self.at == Act::Go(place) { Place::Overview } else { place };
+        self.answer(Act::Go(to), Fields::new());
+    }
+
+    fn again(&mut self) {
+        self.inventory = None;
+        self.redraw(None);
+    }
+
+    /// When nobody asks: devices that come and go, authorities that decide.
+    fn idle(&mut self) {
+        let now = obnova_client::readers_now();
+        if now != self.readers {
+            self.readers = now;
+            if matches!(self.at, Act::Go(Place::Overview | Place::Devices)) && self.prepared.preflight.is_none() {
+                return self.again();
+            }
+            self.inventory = None;
+        }
+        if self.is_decided || Instant::now() < self.asks.0 {
+            return;
+        }
+        self.asks.0 = Instant::now() + self.asks.1;
+        if JourneyView::decided(&self.home, &self.clock).is_ok_and(|decided| !decided.is_empty()) {
+            self.is_decided = true;
+            let texts = self.texts();
+            notify(&texts.get("remind-title", &[]), &texts.get("remind-decided", &[]));
+            if self.at == Act::Go(Place::Overview) {
+                self.redraw(None);
+            }
+        }
+    }
+
+    /// How the window looks and speaks, by the settings.
+    pub(crate) fn style(&self) {
+        let setting = self.home.window().unwrap_or_default();
+        if let Some(language) = Language::from_tag(&setting.language).filter(|_| !setting.language.is_empty()) {
+            self.talk.speak(Texts::new(language));
+        }
+        self.talk.tell(Tell::Style { texts: self.texts(), look: setting.look, text: setting.text });
+    }
+
+    /// All stores, looked at once and kept until something changes.
+    pub(crate) fn look(&mut self) -> Result<&Inventory, ClientError> {
+        if self.inventory.is_none() {
+            self.inventory = Some(Inventory::open(&self.home, &[])?);
+        }
+        self.inventory.as_ref().ok_or_else(|| ClientError::new("no-store", self.home.folder().display()))
+    }
+
+    /// The stores; none where there is nothing yet, which is no trouble.
+    pub(crate) fn stores(&mut self) -> Result<Vec<StoreView>, ClientError> {
+        match self.look() {
+            Ok(inventory) => Ok(inventory.stores()),
+            Err(error) if error.code == "no-store" => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The name of a store for people.
+    pub(crate) fn name_of(&mut self, store: &str) -> Result<String, ClientError> {
+        Ok(overview::place_of(&self.stores()?, store))
+    }
+
+    fn overview(&mut self) -> Result<Page, ClientError> {
+        let open = self.open_journeys()?;
+        let (home, clock, is_decided) = (self.home.clone(), self.clock, self.is_decided && !open.is_empty());
+        let seen = match self.look() {
+            Ok(inventory) => overview::Overview {
+                certificates: inventory.nexts(&home, &clock)?,
+                stores: inventory.stores(),
+                cards: inventory.cards().to_vec(),
+                locked: inventory.locked_files(),
+                open,
+                is_decided,
+            },
+            Err(error) if error.code == "no-store" => overview::Overview { open, ..overview::Overview::default() },
+            Err(error) => return Err(error),
+        };
+        Ok(overview::page(self.texts(), &seen))
+    }
+
+    pub(crate) fn open_journeys(&self) -> Result<Vec<JourneyView>, ClientError> {
+        let mut all = JourneyView::all(&self.home, &self.clock)?;
+        all.retain(|journey| !journey.finished);
+        Ok(all)
+    }
+
+    /// A place, looked at.
+    fn place(&mut self, place: Place) -> Result<Page, ClientError> {
+        match place {
+            Place::Overview => self.overview(),
+            Place::Devices => self.devices(),
+            Place::Cleanup => {
+                let stores = self.stores()?;
+                Ok(cleanup::start(self.texts(), &stores, &removed(&self.home, &self.clock)?))
+            }
+            Place::Backup => self.backup(None),
+            Place::Account => self.account(),
+            Place::Help => Ok(help::page(self.texts())),
+            Place::Settings => self.settings(),
+        }
+    }
+
+    /// Does one thing.
+    pub(crate) fn perform(&mut self, act: &Act, fields: &Fields) -> Shown {
+        if !matches!(act, Act::AskRemove | Act::Remove | Act::LoseMail(_) | Act::GiveUp(_)) {
+            self.surveyed = None;
+        }
+        if !matches!(act, Act::Agree | Act::Begin | Act::BeginAndLoseMail) {
+            self.prepared.preflight = None;
+        }
+        let texts = self.texts();
+        match act {
+            Act::Go(place) => {
+                if *place == Place::Devices {
+                    // What a device says of its PIN and room changes with what was done to it.
+                    self.inventory = None;
+                }
+                self.place(*place).map(Some)
+            }
+            Act::Refresh(place) => {
+                self.inventory = None;
+                self.place(*place).map(Some)
+            }
+            Act::Open(store) => {
+                self.look()?;
+                if let Some(inventory) = &self.inventory {
+                    inventory.unlock_file(store, &self.talk)?;
+                }
+                self.overview().map(Some)
+            }
+            Act::Look(only) => self.outlook(only.as_deref()).map(Some),
+            Act::Agree => self.agree(),
+            Act::Begin => self.begin().map(Some),
+            Act::BeginAndLoseMail => {
+                self.prepared.options.lose_old_mail = true;
+                self.prepare()?;
+                self.begin().map(Some)
+            }
+            Act::Resume => self.resume(false).map(Some),
+            Act::AskAgain => self.resume(true).map(Some),
+            Act::Adopt | Act::AdoptWith => self.adopt(fields).map(Some),
+            Act::AskInvitation => self.ask_invitation().map(Some),
+            Act::Enroll(store) => self.enroll(store, fields).map(Some),
+            Act::PickUp => Ok(Some(renew::pick_up(texts))),
+            Act::Take => self.take(fields).map(Some),
+            Act::Show(what) => obnova_client::open_with_system(what).map(|()| None),
+            // The window itself has the clipboard.
+            Act::Copy(_) => Ok(None),
+            Act::Certificate(sha256) => self.certificate(sha256, None).map(Some),
+            Act::Prove(sha256) => self.prove(sha256).map(Some),
+            Act::Care(care, store) => self.care(*care, store, fields).map(Some),
+            Act::Survey(store) => {
+                let options = CleanupOptions { store: store.clone(), ..CleanupOptions::default() };
+                self.survey(options).map(Some)
+            }
+            Act::LoseMail(loses) => {
+                let mut options = self.surveyed.take().map(|surveyed| surveyed.options).unwrap_or_default();
+                options.lose_old_mail = *loses;
+                self.survey(options).map(Some)
+            }
+            Act::GiveUp(fingerprint) => self.give_up_key(fingerprint, fields).map(Some),
+            Act::AskRemove => Ok(self.surveyed.as_ref().map(|surveyed| cleanup::ask(texts, &surveyed.items))),
+            Act::Remove => self.remove().map(Some),
+            Act::Restore(serial) => self.restore(serial).map(Some),
+            Act::BackUp(store) => self.back_up(store, fields).map(Some),
+            Act::Rehearse(sha256) => self.rehearse(sha256).map(Some),
+            Act::Told(sha256, account) => self.told(sha256, account).map(Some),
+            Act::Chain => self.chain().map(Some),
+            Act::Doctor => self.doctor(&[]).map(Some),
+            Act::Mend => {
+                let mended = obnova_client::mend(&self.home)?;
+                self.doctor(&mended).map(Some)
+            }
+            Act::Ticket | Act::Technical(_) | Act::Missing(_) => self.ask_people(act).map(Some),
+            Act::WriteTicket(as_message) => self.write_ticket(*as_message, fields).map(Some),
+            Act::Administrator => self.administrator().map(Some),
+            Act::Guide(nth) => Ok(Some(help::guide_page(texts, *nth))),
+            Act::Errors => Ok(Some(help::errors(texts, fields.get("code").map_or("", String::as_str)))),
+            Act::About => Ok(Some(help::about(texts))),
+            Act::Set(setting) => self.set(setting, fields).map(Some),
+        }
+    }
+
+    /// A page with a good word above it.
+    pub(crate) fn well(&self, mut page: Page, key: &str, words: &[(&str, &str)]) -> Page {
+        page.notice(Mark::Good, self.texts().get(key, words), "");
+        page
+    }
+
+    /// Asks again later whether an authority has decided.
+    pub(crate) fn ask_later(&mut self, flow: &Flow) {
+        self.is_decided = false;
+        if let Flow::Waiting { check_after, .. } = flow {
+            let pause = Duration::from_secs((*check_after).clamp(2, 300));
+            self.asks = (Instant::now() + pause, pause);
+        }
+    }
+
+    /// A path as a person typed it: `~` is the home folder, quotes around it are not part of it.
+    pub(crate) fn path(fields: &Fields, name: &str) -> Result<PathBuf, ClientError> {
+        let typed = fields.get(name).map_or("", String::as_str).trim().trim_matches('"');
+        if typed.is_empty() {
+            return Err(ClientError::new("path-missing", name));
+        }
+        let home = || std::env::var_os(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from);
+        let path = match (typed.strip_prefix("~/"), home()) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => PathBuf::from(typed),
+        };
+        Ok(std::path::absolute(path)?)
     }
 }
 
-/// The store of the certificate that ends first of those that should be renewed.
-fn due_store(inventory: Option<&Inventory>, clock: &dyn Clock) -> String {
-    let views = inventory.map(|inventory| inventory.views(clock.now())).unwrap_or_default();
-    views.into_iter().find(rows::is_due).map(|view| view.store).unwrap_or_default()
-}
-
-fn open_journey(home: &Home, clock: &dyn Clock) -> Result<Option<JourneyView>, ClientError> {
-    Ok(JourneyView::all(home, clock)?.into_iter().find(|journey| !journey.finished))
-}
-
-/// Kinds of a journey's certificates, with those successors that are there.
-fn journey_items(home: &Home, clock: &dyn Clock, id: &str) -> Vec<(String, Option<CertificateView>)> {
-    let all = JourneyView::all(home, clock).unwrap_or_default();
-    let items = all.into_iter().find(|journey| journey.id == id).map(|journey| journey.items).unwrap_or_default();
-    items.into_iter().map(|item| (item.kind, item.successor)).collect()
-}
-
-/// Starts the thread; it ends when the sender goes.
-pub(crate) fn start(worker: Worker) -> Sender<Ask> {
-    let (ask, asked) = std::sync::mpsc::channel();
-    std::thread::spawn(move || worker.run(&asked));
-    ask
+/// What is said while an act runs.
+fn busy_with(act: &Act) -> &'static str {
+    match act {
+        Act::Go(_) | Act::Refresh(_) | Act::Look(_) | Act::Doctor => "window-looking",
+        Act::Agree => "window-asking",
+        _ => "window-working",
+    }
 }

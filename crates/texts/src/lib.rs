@@ -1,7 +1,10 @@
 //! Every word that a person reads, in Czech and English, and the choice between the two.
 
+mod guide;
 #[cfg(feature = "help")]
 mod help;
+
+pub use guide::{GuideBlock, GuidePage, guide};
 
 #[cfg(feature = "help")]
 pub use help::{asked_language, explain, speaking, wordless};
@@ -12,11 +15,12 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 
 /// A language of the screens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Language {
     /// Czech.
     Czech,
     /// English.
+    #[default]
     English,
 }
 
@@ -42,8 +46,10 @@ impl Language {
     }
 }
 
-const CZECH: [&str; 2] = [include_str!("../i18n/cs.ftl"), include_str!("../i18n/help.cs.ftl")];
-const ENGLISH: [&str; 2] = [include_str!("../i18n/en.ftl"), include_str!("../i18n/help.en.ftl")];
+const CZECH: [&str; 3] =
+    [include_str!("../i18n/cs.ftl"), include_str!("../i18n/help.cs.ftl"), include_str!("../i18n/window.cs.ftl")];
+const ENGLISH: [&str; 3] =
+    [include_str!("../i18n/en.ftl"), include_str!("../i18n/help.en.ftl"), include_str!("../i18n/window.en.ftl")];
 
 fn bundle(language: Language) -> &'static FluentBundle<FluentResource> {
     static CZECH_BUNDLE: OnceLock<FluentBundle<FluentResource>> = OnceLock::new();

@@ -1,0 +1,254 @@
+//! When something is wrong: what a look at everything found, each error with what to do, a question to people, the guide,
+//! and who made the program.
+
+use obnova_client::{CardView, ClientError, Finding, Health, HelpContact, words};
+use obnova_texts::{GuidePage, Language, Texts, guide, keys};
+
+use crate::page::{Act, Block, Button, Card, Field, Mark, Page, Place};
+
+/// What happened, why, and what to do; and its code with the detail, for a help desk.
+pub fn trouble(texts: Texts, error: &ClientError) -> (String, String) {
+    // What the command line says of its commands is said otherwise here.
+    let (mut text, reason) = words::trouble(texts, error, &["window-error", "error"]);
+    if let Some(reason) = reason {
+        text.push_str(&format!(" {reason}"));
+    }
+    let detail = if error.detail == error.code { "" } else { error.detail.as_str() };
+    (text, format!("[{}] {detail}", error.code).trim_end().to_owned())
+}
+
+/// An error as a notice, with the buttons that help.
+pub fn notice(texts: Texts, error: &ClientError) -> Block {
+    let (title, detail) = trouble(texts, error);
+    let go = |key: &str, act: Act| Button::new(texts, key, act);
+    let mut buttons = match error.code.as_str() {
+        "store-full" | "write-failed" | "not-stored" => {
+            vec![go("window-cleanup", Act::Survey(None)), go("window-resume", Act::Resume)]
+        }
+        "store-gone" | "token-gone" | "module-crashed" | "module-hangs" | "authority-unreachable" | "renewal-open" => {
+            vec![go("window-resume", Act::Resume)]
+        }
+        "authority-lost-request" => vec![go("window-ask-again", Act::AskAgain)],
+        "pin-locked" | "pin-last-try" => vec![go("window-devices", Act::Go(Place::Devices))],
+        "backup-undecided" => vec![go("window-settings", Act::Go(Place::Settings))],
+        "no-authority" | "authority-unknown" => {
+            vec![go("window-invitation", Act::AskInvitation), go("window-settings", Act::Go(Place::Settings))]
+        }
+        "help-unknown" => Vec::new(),
+        "card-unseen" | "card-blank" => vec![go("window-administrator", Act::Administrator)],
+        _ => Vec::new(),
+    };
+    buttons.push(go("window-ticket", Act::Ticket));
+    Block::Notice(Card { mark: Mark::Bad, title, faint: vec![detail], buttons, ..Card::default() })
+}
+
+/// The place.
+pub fn page(texts: Texts) -> Page {
+    let mut page = Page::of(texts, Place::Help);
+    let part = |key: &str, act: Act| {
+        Block::Card(Card {
+            title: texts.get(key, &[]),
+            lines: vec![texts.get(&format!("{key}-lines"), &[])],
+            buttons: vec![Button::named(texts.get(&format!("{key}-go"), &[]), act)],
+            ..Card::default()
+        })
+    };
+    page.blocks.push(part("window-doctor", Act::Doctor));
+    page.blocks.push(part("window-ticket", Act::Ticket));
+    page.blocks.push(Block::Card(Card {
+        title: texts.get("window-guide", &[]),
+        lines: vec![texts.get("window-guide-lines", &[])],
+        buttons: guide(texts.language())
+            .iter()
+            .enumerate()
+            .map(|(nth, page)| Button::named(page.title, Act::Guide(nth)))
+            .collect(),
+        ..Card::default()
+    }));
+    page.blocks.push(part("window-errors", Act::Errors));
+    page.blocks.push(part("window-about", Act::About));
+    page
+}
+
+/// What a look at everything found; what stands in the way first.
+pub fn doctor(texts: Texts, findings: &[Finding], cards: &[CardView], mended: &[String]) -> Page {
+    let mut page = Page::below(texts, Place::Help, "window-doctor");
+    for what in mended {
+        page.notice(Mark::Good, texts.get("doctor-repaired", &[("what", what)]), "");
+    }
+    let is_bad = findings.iter().any(|finding| finding.health != Health::Good);
+    page.text(texts.get(if is_bad { "window-doctor-found" } else { "window-doctor-well" }, &[]));
+    for health in [Health::Bad, Health::Notice, Health::Good] {
+        for finding in findings.iter().filter(|finding| finding.health == health) {
+            let (mark, state) = match health {
+                Health::Good => (Mark::Plain, "doctor-good"),
+                Health::Notice => (Mark::Due, "doctor-notice"),
+                Health::Bad => (Mark::Bad, "doctor-bad"),
+            };
+            let what = texts.get(&format!("doctor-{}", finding.check), &[]);
+            let mut lines = vec![finding.detail.clone()];
+            let mut faint = Vec::new();
+            if let Some(advice) = &finding.advice {
+                let (text, _) = trouble(texts, &ClientError::new(advice.clone(), ""));
+                lines.push(text);
+                faint.push(format!("[{advice}]"));
+            }
+            let title = format!("{what}: {}", texts.get(state, &[]));
+            page.blocks.push(Block::Card(Card { mark, title, lines, faint, ..Card::default() }));
+        }
+    }
+    page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Help)));
+    if !cards.is_empty() {
+        page.buttons.push(Button::new(texts, "window-administrator", Act::Administrator));
+    }
+    page.buttons.push(Button::new(texts, "window-mend", Act::Mend));
+    page.buttons.push(Button::new(texts, "window-ticket", Act::Ticket).main());
+    page
+}
+
+/// A question to people. `missing` is the page of the guide that lacks something.
+pub fn ticket(texts: Texts, contact: &HelpContact, is_technical: bool, missing: Option<&str>) -> Page {
+    let mut page = Page::below(texts, Place::Help, "window-ticket");
+    page.text(texts.get("window-ticket-intro", &[]));
+    let mailbox = contact.mailbox(is_technical);
+    let mut lines = Vec::new();
+    if !mailbox.is_empty() {
+        lines.push(texts.get("window-ticket-to", &[("mailbox", mailbox)]));
+    }
+    if !contact.hours.is_empty() {
+        lines.push(texts.get("window-ticket-hours", &[("hours", &contact.hours)]));
+    }
+    page.blocks.push(Block::Card(Card {
+        title: texts.get("window-ticket-about", &[]),
+        lines,
+        buttons: vec![
+            Button::new(texts, "window-general", Act::Technical(false)).choice(!is_technical),
+            Button::new(texts, "window-technical", Act::Technical(true)).choice(is_technical),
+        ],
+        ..Card::default()
+    }));
+    let field = |name: &'static str, value: &str| {
+        let hint = format!("window-ticket-{name}-hint");
+        Block::Field(Field {
+            name,
+            label: texts.get(&format!("window-ticket-{name}"), &[]),
+            hint: if texts.has(&hint) { texts.get(&hint, &[]) } else { String::new() },
+            value: value.to_owned(),
+            takes_focus: name == "words",
+            is_long: name == "words",
+        })
+    };
+    let words = missing.map(|page| texts.get("window-missing-words", &[("page", page)])).unwrap_or_default();
+    page.blocks.push(field("words", &words));
+    page.blocks.push(field("organisation", &contact.organisation));
+    page.blocks.push(field("reference", &contact.reference));
+    if mailbox.is_empty() {
+        page.blocks.push(field("mailbox", ""));
+    }
+    page.blocks.push(Block::Faint(texts.get("window-ticket-bundle", &[])));
+    page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Help)));
+    page.buttons.push(Button::new(texts, "window-ticket-text", Act::WriteTicket(false)));
+    page.buttons.push(Button::new(texts, "window-ticket-write", Act::WriteTicket(true)).main());
+    page
+}
+
+/// Something was written into a file for the person to send on.
+pub fn written(texts: Texts, place: Place, key: &str, file: &str, text: Option<&str>) -> Page {
+    let mut page = Page::below(texts, place, place.key());
+    let mut buttons = vec![Button::new(texts, "window-open", Act::Show(file.to_owned())).first().hint(file)];
+    if let Some(text) = text {
+        buttons.push(Button::new(texts, "window-copy-text", Act::Copy(text.to_owned())));
+    }
+    buttons.push(Button::new(texts, "window-copy-path", Act::Copy(file.to_owned())).hint(file));
+    let title = texts.get(key, &[("file", file)]);
+    page.blocks.push(Block::Notice(Card { mark: Mark::Good, title, buttons, ..Card::default() }));
+    page.blocks.extend(text.into_iter().flat_map(str::lines).map(|line| Block::Faint(line.to_owned())));
+    page.buttons.push(Button::new(texts, "window-home", Act::Go(Place::Overview)));
+    page
+}
+
+/// Every error by its code, those whose code or text holds `wanted`.
+pub fn errors(texts: Texts, wanted: &str) -> Page {
+    let mut page = Page::below(texts, Place::Help, "window-errors");
+    page.blocks.push(Block::Field(Field {
+        name: "code",
+        label: texts.get("window-errors-find", &[]),
+        value: wanted.to_owned(),
+        takes_focus: true,
+        ..Field::default()
+    }));
+    let lower = wanted.trim().to_lowercase();
+    for key in keys(Language::English) {
+        let Some(code) = key.strip_prefix("error-") else { continue };
+        let (text, _) = trouble(texts, &ClientError::new(code, ""));
+        if code.contains(&lower) || text.to_lowercase().contains(&lower) {
+            page.blocks.push(Block::Card(Card { title: text, faint: vec![format!("[{code}]")], ..Card::default() }));
+        }
+    }
+    page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Help)));
+    page.buttons.push(Button::new(texts, "window-errors-go", Act::Errors).main());
+    page
+}
+
+/// A page of the guide.
+pub fn guide_page(texts: Texts, nth: usize) -> Page {
+    let pages = guide(texts.language());
+    let Some(GuidePage { title, blocks, .. }) = pages.get(nth) else { return page(texts) };
+    let mut page = Page { title: (*title).to_owned(), place: Some(Place::Help), ..Page::default() };
+    for block in blocks {
+        page.blocks.push(match block {
+            obnova_texts::GuideBlock::Heading(text) => Block::Heading(text.clone()),
+            obnova_texts::GuideBlock::Text(text) => Block::Text(text.clone()),
+            obnova_texts::GuideBlock::Item(sign, text) => Block::Text(format!("{sign} {text}")),
+            obnova_texts::GuideBlock::Picture(name, seen) => Block::Picture(name, seen.clone()),
+        });
+    }
+    page.buttons.push(Button::new(texts, "window-guide-back", Act::Go(Place::Help)));
+    page.buttons.push(Button::new(texts, "window-missing", Act::Missing(nth)));
+    if nth + 1 < pages.len() {
+        page.buttons.push(Button::new(texts, "window-guide-next", Act::Guide(nth + 1)).first());
+    }
+    page
+}
+
+/// The page of the guide about a place.
+pub fn guide_of(place: Place) -> usize {
+    let name = match place {
+        Place::Overview => "renew",
+        Place::Devices => "device",
+        Place::Cleanup => "cleanup",
+        Place::Backup => "backup",
+        Place::Account => "account",
+        Place::Help => "help",
+        Place::Settings => "settings",
+    };
+    guide(Language::English).iter().position(|page| page.name == name).unwrap_or(0)
+}
+
+/// Who made the program, and with what.
+pub fn about(texts: Texts) -> Page {
+    let mut page = Page::below(texts, Place::Help, "window-about");
+    page.text(texts.get("window-about-version", &[("version", env!("CARGO_PKG_VERSION"))]));
+    page.text(texts.get("window-about-what", &[]));
+    page.text(texts.get("window-about-licence", &[]));
+    page.text(texts.get("window-about-fonts", &[]));
+    page.blocks.push(Block::MadeWith);
+    page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Help)));
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_error_in_the_window_tells_of_commands() {
+        for language in [Language::Czech, Language::English] {
+            for key in keys(language) {
+                let Some(code) = key.strip_prefix("error-") else { continue };
+                let (text, _) = trouble(Texts::new(language), &ClientError::new(code, ""));
+                assert!(!text.contains("--") && !text.contains("obnova "), "{code}: {text}");
+            }
+        }
+    }
+}

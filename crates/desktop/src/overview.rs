@@ -1,0 +1,210 @@
+//! The first screen: certificates over all devices as cards, what is next, and one clear button when something should be
+//! done now; and a certificate with everything about it.
+
+use obnova_client::words::days;
+use obnova_client::{CardView, CertificateView, JourneyView, Next, StoreView, words};
+use obnova_texts::{Language, Texts};
+
+use crate::page::{Act, Block, Button, Card, Care, Mark, Page, Place};
+
+/// What the first screen shows.
+#[derive(Debug, Clone, Default)]
+pub struct Overview {
+    /// Certificates with what is next.
+    pub certificates: Vec<Next>,
+    /// Stores, also those that cannot be read.
+    pub stores: Vec<StoreView>,
+    /// Cards that nothing here can use.
+    pub cards: Vec<CardView>,
+    /// Files that want their password: stable name, name for people.
+    pub locked: Vec<(String, String)>,
+    /// Renewals that are under way.
+    pub open: Vec<JourneyView>,
+    /// Whether an authority has decided about one of them.
+    pub is_decided: bool,
+}
+
+/// A day as people write it in this language.
+pub(crate) fn day(texts: Texts, rfc3339: &str) -> String {
+    let date = rfc3339.get(..10).unwrap_or_default();
+    match date.split('-').collect::<Vec<_>>().as_slice() {
+        [year, month, day] if texts.language() == Language::Czech => {
+            format!("{}. {}. {year}", day.trim_start_matches('0'), month.trim_start_matches('0'))
+        }
+        _ => date.to_owned(),
+    }
+}
+
+/// What a certificate is for, in plain words.
+pub(crate) fn purpose(texts: Texts, kind: &str) -> String {
+    texts.get(&format!("window-kind-{kind}"), &[])
+}
+
+/// How long it lives.
+pub(crate) fn until(texts: Texts, view: &CertificateView) -> String {
+    let until = texts.get("window-until", &[("day", &day(texts, &view.not_after))]);
+    format!("{until}, {}", days(texts, view.days_left))
+}
+
+/// A serial number in both notations.
+pub(crate) fn numbers(view: &CertificateView) -> String {
+    format!("{} (0x{})", view.decimal, view.hexadecimal)
+}
+
+/// Buttons that copy a serial number in both notations.
+pub(crate) fn copies(texts: Texts, view: &CertificateView) -> Vec<Button> {
+    [("window-copy-decimal", &view.decimal), ("window-copy-hexadecimal", &view.hexadecimal)]
+        .into_iter()
+        .map(|(key, number)| Button::new(texts, key, Act::Copy(number.clone())).hint(number))
+        .collect()
+}
+
+/// A certificate as a card, without what is next.
+pub(crate) fn card(texts: Texts, view: &CertificateView, place: &str) -> Card {
+    let mut faint = vec![format!("{place}  ·  {}", numbers(view))];
+    faint.retain(|line| !line.is_empty());
+    Card {
+        title: purpose(texts, view.kind),
+        lines: vec![format!("{} ({})", view.name, view.issuer), until(texts, view)],
+        faint,
+        ..Card::default()
+    }
+}
+
+/// Name of a store for people.
+pub(crate) fn place_of(stores: &[StoreView], id: &str) -> String {
+    stores.iter().find(|store| store.id == id).map_or_else(|| id.to_owned(), |store| store.name.clone())
+}
+
+fn problem(texts: Texts, store: &StoreView) -> Option<Card> {
+    let told = store.problem.as_ref()?;
+    let code = told.split(':').next().unwrap_or_default();
+    let key = format!("error-{code}");
+    let words = if texts.has(&key) { texts.get(&key, &[]) } else { texts.get("error-other", &[]) };
+    let buttons = vec![Button::new(texts, "window-help", Act::Go(Place::Help))];
+    Some(Card {
+        mark: Mark::Bad,
+        title: store.name.clone(),
+        lines: vec![words],
+        faint: vec![format!("[{code}] {told}")],
+        buttons,
+        ..Card::default()
+    })
+}
+
+/// A card without middleware, explained.
+fn unusable(texts: Texts, card: &CardView) -> Card {
+    let mut lines = words::card(texts, card);
+    // The last line of the sentences tells of a command; here it is a button.
+    lines.pop();
+    if card.administrator == Some(false) {
+        lines.push(texts.get("card-yourself", &[]));
+    }
+    let mut buttons = Vec::new();
+    if let Some(download) = card.download.as_ref().filter(|download| download.starts_with("http")) {
+        buttons.push(Button::new(texts, "window-open-download", Act::Show(download.clone())).hint(download));
+    }
+    buttons.push(Button::new(texts, "window-administrator", Act::Administrator));
+    let title = texts.get("window-card-unusable", &[]);
+    Card { mark: Mark::Bad, title, lines, buttons, ..Card::default() }
+}
+
+/// Where the certificates of a journey are.
+fn stations(texts: Texts, journey: &JourneyView) -> Vec<String> {
+    let line = |kind: &str, what: String| format!("{}: {what}", purpose(texts, kind));
+    journey
+        .items
+        .iter()
+        .map(|item| match &item.refused {
+            Some(_) => line(&item.kind, texts.get("window-item-refused", &[])),
+            None => line(&item.kind, texts.get(&format!("station-{}", item.station), &[])),
+        })
+        .collect()
+}
+
+/// The first screen.
+pub fn page(texts: Texts, seen: &Overview) -> Page {
+    let mut page = Page::of(texts, Place::Overview);
+    let new = |key: &str, act: Act| Button::new(texts, key, act);
+    for store in &seen.stores {
+        page.blocks.extend(problem(texts, store).map(Block::Card));
+    }
+    page.blocks.extend(seen.cards.iter().map(|card| Block::Card(unusable(texts, card))));
+    for journey in &seen.open {
+        let title = texts.get(if seen.is_decided { "window-decided" } else { "window-under-way" }, &[]);
+        page.blocks.push(Block::Card(Card {
+            mark: Mark::Due,
+            title,
+            lines: stations(texts, journey),
+            ..Card::default()
+        }));
+    }
+    for (id, name) in &seen.locked {
+        page.blocks.push(Block::Card(Card {
+            title: texts.get("window-locked-file", &[("name", name)]),
+            lines: vec![texts.get("window-locked-file-lines", &[])],
+            buttons: vec![new("window-open-file", Act::Open(id.clone()))],
+            ..Card::default()
+        }));
+    }
+    // What an authority keeps, or a device uses as a mark, is nobody's own certificate.
+    let own = |next: &&Next| !["authority", "self-made"].contains(&next.next);
+    for next in seen.certificates.iter().filter(own) {
+        let mut card = card(texts, &next.view, &place_of(&seen.stores, &next.view.store));
+        card.mark = if next.is_due() { Mark::Due } else { Mark::Plain };
+        card.lines.push(texts.get(&format!("next-{}", next.next), &[]));
+        let more = new("window-more", Act::Certificate(next.view.sha256.clone()));
+        card.buttons.push(more.hint(format!("{}, {}", purpose(texts, next.view.kind), next.view.decimal)));
+        page.blocks.push(Block::Card(card));
+    }
+    if page.blocks.is_empty() {
+        page.text(texts.get("window-nothing", &[]));
+        page.blocks.push(Block::Faint(texts.get("window-nothing-hint", &[])));
+    }
+    page.buttons.push(new("window-refresh", Act::Refresh(Place::Overview)));
+    page.buttons.push(new("window-pick-up", Act::PickUp));
+    page.buttons.push(new("window-adopt", Act::Adopt));
+    if !seen.open.is_empty() {
+        page.buttons.push(new("window-resume", Act::Resume).first());
+    } else if seen.certificates.iter().any(Next::is_due) {
+        page.buttons.push(new("window-renew", Act::Look(None)).first());
+    }
+    page
+}
+
+/// One certificate with everything about it.
+pub fn certificate(texts: Texts, view: &CertificateView, store: &StoreView) -> Page {
+    let mut page = Page::below(texts, Place::Overview, "window-certificate");
+    let word = |key: &str| texts.get(key, &[]);
+    let mut lines = vec![
+        format!("{}: {}", word("holder"), view.subject),
+        format!("{}: {}", word("issuer"), view.issuer),
+        format!("{}: {} – {}", word("validity"), day(texts, &view.not_before), day(texts, &view.not_after)),
+        format!("{}: {}", word("serial-number"), numbers(view)),
+        format!("{}: {}", word("key"), view.key),
+        format!("{}: {}", word("store"), store.name),
+    ];
+    let device = view.device_until.as_deref().map(|until| day(texts, until)).unwrap_or_default();
+    match view.device {
+        Some(code) => lines.push(texts.get(&format!("device-{code}"), &[("until", &device)])),
+        None if view.qualified_device => lines.push(word("claims-device")),
+        None => {}
+    }
+    lines.extend(view.unfit.map(|code| word(&format!("unfit-{code}"))));
+    let (sha256, id) = (view.sha256.clone(), view.store.clone());
+    let mut buttons = copies(texts, view);
+    buttons.push(Button::new(texts, "window-prove", Act::Prove(sha256.clone())));
+    if view.unfit.is_none() {
+        buttons.push(Button::new(texts, "window-renew-one", Act::Look(Some(sha256.clone()))));
+    }
+    if view.kind == "commercial" {
+        buttons.push(Button::new(texts, "window-rehearse", Act::Rehearse(sha256.clone())));
+    }
+    if store.kind != "token" {
+        buttons.push(Button::new(texts, "window-export", Act::Care(Care::AskExport, sha256)));
+    }
+    let title = purpose(texts, view.kind);
+    page.blocks.push(Block::Card(Card { title, lines, faint: vec![id], buttons, ..Card::default() }));
+    page.buttons.push(Button::new(texts, "window-home", Act::Go(Place::Overview)).first());
+    page
+}

@@ -1,0 +1,271 @@
+//! The way of a renewal, one decision a screen: what will happen, what the authority said, the work, and how it ended.
+
+use obnova_client::{
+    Adopted, CertificateView, Flow, JourneyView, Outlook, PlanView, RoomView, Station, words, words::days,
+};
+use obnova_texts::Texts;
+
+use crate::overview::{card, copies, numbers, purpose, until};
+use crate::page::{Act, Block, Button, Card, Field, Mark, Page, Place, Setting};
+use crate::talk::Step;
+
+/// The room of a device as a gauge, when the device tells it.
+pub(crate) fn gauge(texts: Texts, room: &RoomView) -> Option<(String, u64, u64)> {
+    match (room.free, room.total) {
+        (Some(free), Some(total)) if total > 0 => {
+            Some((texts.get("window-room", &[]), total.saturating_sub(free), total))
+        }
+        _ => None,
+    }
+}
+
+pub(crate) fn step(texts: Texts, nth: usize) -> String {
+    texts.get("window-step-of", &[("nth", &nth.to_string()), ("all", "3")])
+}
+
+/// The first decision: what will happen, as far as it is known without a PIN.
+pub fn outlook(texts: Texts, outlook: &Outlook) -> Page {
+    let mut page = Page::below(texts, Place::Overview, "window-plan");
+    page.step = step(texts, 1);
+    let many = outlook.certificates.len() > 1;
+    page.text(texts.get(if many { "window-outlook-many" } else { "window-outlook-one" }, &[]));
+    for (nth, view) in outlook.certificates.iter().enumerate() {
+        let mut card = card(texts, view, &outlook.store_name);
+        if many {
+            card.title = format!("{}. {}", nth + 1, card.title);
+        }
+        page.blocks.push(Block::Card(card));
+    }
+    let mut lines = vec![
+        texts.get(&format!("way-{}", outlook.way), &[("authority", &outlook.authority)]),
+        texts.get(&format!("fits-{}", outlook.fits), &[("store", &outlook.store_name)]),
+    ];
+    if let Some(room) = &outlook.room {
+        lines.push(words::room(texts, room, false));
+    }
+    let (least, most) = (outlook.minutes.0.to_string(), outlook.minutes.1.to_string());
+    lines.push(texts.get("window-minutes", &[("least", &least), ("most", &most)]));
+    lines.push(texts.get("window-old-works", &[]));
+    page.blocks.push(Block::Card(Card {
+        title: texts.get("window-good-to-know", &[]),
+        lines,
+        gauge: outlook.room.as_ref().and_then(|room| gauge(texts, room)),
+        ..Card::default()
+    }));
+    page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Overview)));
+    page.buttons.push(Button::new(texts, "window-continue", Act::Agree).first());
+    page
+}
+
+/// The plan after the authority's answer, where something must be decided.
+pub fn plan(texts: Texts, view: &PlanView, is_ready: bool) -> Page {
+    let mut page = Page::below(texts, Place::Overview, "window-plan-answered");
+    page.step = step(texts, 2);
+    page.text(texts.get("plan-title", &[("store", &view.store_name), ("authority", &view.authority)]));
+    for (nth, item) in view.items.iter().enumerate() {
+        let is_good = ["issue", "unasked"].contains(&item.verdict.as_str());
+        page.blocks.push(Block::Card(Card {
+            mark: if is_good { Mark::Plain } else { Mark::Due },
+            title: format!("{}. {}", nth + 1, purpose(texts, item.certificate.kind)),
+            lines: vec![
+                days(texts, item.certificate.days_left),
+                texts.get(&format!("reason-{}", item.verdict), &[]),
+            ],
+            faint: vec![numbers(&item.certificate)],
+            ..Card::default()
+        }));
+    }
+    if let Some(file) = &view.file {
+        page.text(texts.get("plan-file", &[("file", file)]));
+    }
+    for removed in &view.removed {
+        let kind = texts.get(&format!("kind-{}", removed.kind), &[]);
+        page.blocks.push(Block::Card(Card {
+            mark: Mark::Due,
+            title: texts.get("plan-removes", &[("kind", &kind), ("serial", &removed.decimal)]),
+            lines: vec![until(texts, removed)],
+            ..Card::default()
+        }));
+    }
+    let mut loses_mail = false;
+    for (who, why) in &view.must_act {
+        loses_mail |= why == "agree-to-lose-old-mail";
+        let own = format!("window-must-act-{why}");
+        let words = texts.get(if texts.has(&own) { &own } else { own.trim_start_matches("window-") }, &[]);
+        let title = format!("{}: {words}", texts.get(&format!("who-{who}"), &[]));
+        let mut card = Card { mark: Mark::Bad, title, ..Card::default() };
+        if !["holder", "nobody"].contains(&who.as_str()) {
+            let message = texts.get("window-ask-them", &[("what", &words)]);
+            card.buttons.push(Button::new(texts, "window-copy-message", Act::Copy(message)));
+        }
+        page.blocks.push(Block::Card(card));
+    }
+    page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Overview)));
+    if loses_mail {
+        page.buttons.push(Button::new(texts, "window-begin-lose-mail", Act::BeginAndLoseMail).main());
+    } else if is_ready {
+        // Where something is removed later, Enter alone does not begin.
+        let begin = Button::new(texts, "window-begin", Act::Begin);
+        page.buttons.push(if view.removed.is_empty() { begin.first() } else { begin.main() });
+    } else {
+        page.notice(Mark::Bad, texts.get("window-nothing-made", &[]), "");
+    }
+    page
+}
+
+/// All steps of the work, with those that are done.
+pub fn steps(texts: Texts, kinds: &[String], reached: &[Option<Station>]) -> Vec<Step> {
+    let mut rows = Vec::new();
+    for (kind, reached) in kinds.iter().zip(reached) {
+        let name = texts.get(&format!("kind-{kind}"), &[]);
+        let at = reached.and_then(|reached| Station::ALL.iter().position(|station| *station == reached));
+        for (nth, station) in Station::ALL.iter().enumerate() {
+            // A qualified certificate is no login: nobody has to be told about it.
+            let untold = *station == Station::Registered && kind == "qualified";
+            let key = if untold { "nobody-to-tell" } else { station.name() };
+            let state = match at {
+                Some(at) if nth <= at => "done",
+                Some(at) if nth == at + 1 => "now",
+                None if nth == 0 && rows.iter().all(|row: &Step| row.state == "done") => "now",
+                _ => "ahead",
+            };
+            rows.push(Step { text: format!("{name}: {}", texts.get(&format!("station-{key}"), &[])), state });
+        }
+    }
+    rows
+}
+
+/// A reason as a code or in the authority's words.
+pub(crate) fn reason(texts: Texts, why: &str) -> String {
+    let key = format!("reason-{}", why.split(':').next().unwrap_or_default().trim());
+    if texts.has(&key) { texts.get(&key, &[]) } else { why.to_owned() }
+}
+
+fn successor(texts: Texts, view: &CertificateView) -> Block {
+    Block::Card(Card {
+        mark: Mark::Good,
+        title: purpose(texts, view.kind),
+        lines: vec![
+            until(texts, view),
+            format!("{}: {}", texts.get("serial-number", &[]), view.decimal),
+            format!("0x{}", view.hexadecimal),
+            format!("{}: {}", texts.get("issuer", &[]), view.issuer),
+        ],
+        buttons: copies(texts, view),
+        ..Card::default()
+    })
+}
+
+/// How the work ended, or why it pauses.
+pub fn ended(texts: Texts, flow: &Flow, journeys: &[JourneyView], is_reminded: bool) -> Page {
+    let mut page = Page::below(texts, Place::Overview, "window-ended");
+    let new = |key: &str, act: Act| Button::new(texts, key, act);
+    let items = || journeys.iter().flat_map(|journey| &journey.items);
+    let drafts: Vec<&String> = items().filter_map(|item| item.draft.as_ref()).collect();
+    page.buttons.push(new("window-home", Act::Go(Place::Overview)));
+    let notice = |mark, title: String, lines: Vec<String>, buttons| {
+        Block::Notice(Card { mark, title, lines, buttons, ..Card::default() })
+    };
+    match flow {
+        Flow::Done => {
+            page.blocks.push(notice(Mark::Good, texts.get("window-done", &[]), vec![], vec![]));
+            page.buttons.push(new("window-cleanup", Act::Go(Place::Cleanup)));
+            if let Some(home) = page.buttons.first_mut() {
+                (home.is_main, home.takes_focus) = (true, true);
+            }
+            page.buttons.rotate_left(1);
+        }
+        Flow::Waiting { reason: why, .. } if drafts.is_empty() => {
+            page.title = texts.get("window-waits", &[]);
+            let lines = why.iter().map(|why| reason(texts, why)).chain([texts.get("window-may-close", &[])]).collect();
+            let mut buttons = Vec::new();
+            if !is_reminded {
+                buttons.push(new("window-tell-me", Act::Set(Setting::Remind(true))));
+            }
+            page.blocks.push(notice(Mark::Due, texts.get("window-waiting", &[]), lines, buttons));
+            page.buttons.push(new("window-resume", Act::Resume).first());
+        }
+        Flow::Waiting { .. } => {
+            page.title = texts.get("window-mail", &[]);
+            for draft in drafts {
+                let lines = vec![texts.get("window-mail-lines", &[]), draft.clone()];
+                let buttons = vec![
+                    new("window-mail-open", Act::Show(draft.clone())).first(),
+                    new("window-copy-path", Act::Copy(draft.clone())).hint(draft),
+                ];
+                page.blocks.push(notice(Mark::Due, texts.get("window-mail-ready", &[]), lines, buttons));
+            }
+            page.text(texts.get("window-mail-then", &[]));
+            page.buttons.push(new("window-pick-up", Act::PickUp).main());
+        }
+        Flow::Tell(accounts) => {
+            page.title = texts.get("window-tell-title", &[]);
+            page.blocks.push(notice(Mark::Due, texts.get("window-tell", &[]), vec![], vec![]));
+            for account in accounts {
+                page.blocks.push(Block::Card(Card {
+                    mark: Mark::Due,
+                    title: account.name.clone(),
+                    lines: vec![texts.get("window-tell-issuer", &[("issuer", &account.issuer)])],
+                    faint: vec![account.page.clone()],
+                    buttons: vec![new("window-open-page", Act::Show(account.page.clone())).hint(&account.page)],
+                    ..Card::default()
+                }));
+            }
+            page.buttons.push(new("window-account", Act::Go(Place::Account)).main());
+        }
+        Flow::Refused(why) => {
+            let lines = vec![reason(texts, why)];
+            let buttons = vec![new("window-ticket", Act::Ticket)];
+            page.blocks.push(notice(Mark::Bad, texts.get("window-refused", &[]), lines, buttons));
+        }
+    }
+    page.blocks.extend(items().filter_map(|item| item.successor.as_ref()).map(|view| successor(texts, view)));
+    page
+}
+
+/// What was taken over from elsewhere, before its journeys go on.
+pub fn adopted(texts: Texts, adopted: &[Adopted]) -> Page {
+    let mut page = Page::below(texts, Place::Overview, "window-adopted");
+    for one in adopted {
+        let line = texts.get(&format!("window-adopted-{}", one.state), &[]);
+        let mut lines = vec![line, until(texts, &one.predecessor)];
+        lines.extend(one.successor.as_ref().map(|view| texts.get("window-adopted-new", &[("serial", &numbers(view))])));
+        let title = purpose(texts, one.predecessor.kind);
+        page.blocks.push(Block::Card(Card { title, lines, mark: Mark::Good, ..Card::default() }));
+    }
+    page.buttons.push(Button::new(texts, "window-home", Act::Go(Place::Overview)));
+    page.buttons.push(Button::new(texts, "window-resume", Act::Resume).first());
+    page
+}
+
+/// Where the person says where a certificate is that came by mail or stands at an address.
+pub fn pick_up(texts: Texts) -> Page {
+    let mut page = Page::below(texts, Place::Overview, "window-pick-up");
+    page.text(texts.get("window-pick-up-lines", &[]));
+    page.blocks.push(Block::Field(Field {
+        name: "source",
+        label: texts.get("window-source", &[]),
+        hint: texts.get("window-source-hint", &[]),
+        takes_focus: true,
+        ..Field::default()
+    }));
+    page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Overview)));
+    page.buttons.push(Button::new(texts, "window-take", Act::Take).main());
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use obnova_texts::Language;
+
+    #[test]
+    fn steps_stand_in_their_order() {
+        let texts = Texts::new(Language::Czech);
+        let kinds = ["qualified".to_owned(), "commercial".to_owned()];
+        let rows = steps(texts, &kinds, &[Some(Station::Retired), Some(Station::Keyed)]);
+        let count = |state: &str| rows.iter().filter(|row| row.state == state).count();
+        assert_eq!((count("done"), count("now"), count("ahead")), (13, 1, 8));
+        assert_eq!(steps(texts, &kinds, &[None, None])[0].state, "now");
+    }
+}

@@ -1,0 +1,306 @@
+//! What window and worker say to each other, and the questions of the work to the person: a secret is asked for when it is
+//! needed, handed over once, and wiped when the work it was for has ended.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use obnova_client::{ClientError, Field, Pin, PinSource, TriesView, words};
+use obnova_lifecycle::port::{StoreInfo, StoreKind};
+use obnova_texts::Texts;
+
+use crate::page::{Act, Page};
+
+/// How often the worker looks around when nobody asks: a card that comes or goes is seen without a click.
+pub(crate) const LOOK: Duration = Duration::from_secs(2);
+
+/// What stands in the fields of a page, by their names.
+pub(crate) type Fields = BTreeMap<String, String>;
+
+/// What the window asks for.
+pub(crate) enum Ask {
+    /// A button was pressed.
+    Act(Act, Fields),
+    /// The secret, or the words, that were asked for.
+    Entered(Pin),
+    /// Back from where the person is.
+    Back,
+    /// The same page, looked at anew.
+    Again,
+}
+
+/// What is asked for on a screen of its own.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// Heading.
+    pub title: String,
+    /// Where it stands in a row of steps.
+    pub step: String,
+    /// What goes into the field.
+    pub label: String,
+    /// What it must be like.
+    pub hint: String,
+    /// What is known before.
+    pub lines: Vec<String>,
+    /// It is typed on the device itself, and there is no field.
+    pub on_pad: bool,
+    /// It is no secret.
+    pub is_open: bool,
+}
+
+/// A step of the work, and whether it is `done`, `now` or `ahead`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its words.
+    pub text: String,
+    /// `done`, `now` or `ahead`.
+    pub state: &'static str,
+}
+
+/// What the window is told.
+pub(crate) enum Tell {
+    Busy(String),
+    Page(Page),
+    Question(Question),
+    Work(Vec<Step>),
+    Warning(String),
+    Style { texts: Texts, look: String, text: u16 },
+}
+
+/// The code of an error that is none: the person went back.
+pub(crate) const CANCELLED: &str = "not-agreed";
+
+/// The line between the worker and the window.
+pub(crate) struct Talk {
+    pub(crate) asked: Receiver<Ask>,
+    tell: Box<dyn Fn(Tell) + Send>,
+    texts: Cell<Texts>,
+    /// Secrets of this work, by the store that each is for.
+    known: RefCell<Vec<(String, Pin)>>,
+    /// Answers that were given already, by the names of fields.
+    given: RefCell<Fields>,
+    /// What the next question says first.
+    trouble: RefCell<Option<String>>,
+    may_spend_last_try: Cell<bool>,
+    /// Where questions stand in a row of steps.
+    step: RefCell<String>,
+    /// What the person wanted instead of answering.
+    pending: RefCell<Option<(Act, Fields)>>,
+}
+
+impl Talk {
+    pub(crate) fn new(asked: Receiver<Ask>, tell: Box<dyn Fn(Tell) + Send>, texts: Texts) -> Self {
+        Self {
+            asked,
+            tell,
+            texts: Cell::new(texts),
+            known: RefCell::default(),
+            given: RefCell::default(),
+            trouble: RefCell::default(),
+            may_spend_last_try: Cell::new(false),
+            step: RefCell::default(),
+            pending: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn tell(&self, told: Tell) {
+        (self.tell)(told);
+    }
+
+    pub(crate) fn busy(&self, key: &str) {
+        self.tell(Tell::Busy(self.texts().get(key, &[])));
+    }
+
+    pub(crate) fn texts(&self) -> Texts {
+        self.texts.get()
+    }
+
+    pub(crate) fn speak(&self, texts: Texts) {
+        self.texts.set(texts);
+    }
+
+    /// What was wanted instead of an answer.
+    pub(crate) fn pending(&self) -> Option<(Act, Fields)> {
+        self.pending.borrow_mut().take()
+    }
+
+    /// Forgets every secret: the work is over, or a secret was refused and is not sent again.
+    pub(crate) fn forget(&self) {
+        self.known.borrow_mut().clear();
+        self.given.borrow_mut().clear();
+        self.may_spend_last_try.set(false);
+        self.trouble.borrow_mut().take();
+        self.step.borrow_mut().clear();
+    }
+
+    /// Where questions stand in a row of steps.
+    pub(crate) fn step(&self, step: String) {
+        *self.step.borrow_mut() = step;
+    }
+
+    /// A secret was refused: the next question says so.
+    pub(crate) fn refused(&self, trouble: String) {
+        self.known.borrow_mut().clear();
+        self.may_spend_last_try.set(false);
+        *self.trouble.borrow_mut() = Some(trouble);
+    }
+
+    /// Answers that the person gave already.
+    pub(crate) fn give(&self, given: Fields) {
+        *self.given.borrow_mut() = given;
+    }
+
+    /// Asks, and waits for as long as the person needs.
+    fn ask(&self, mut question: Question) -> Result<Pin, ClientError> {
+        if let Some(trouble) = self.trouble.borrow_mut().take() {
+            question.lines.insert(0, format!("⚠ {trouble}"));
+        }
+        question.step.clone_from(&self.step.borrow());
+        let cancelled = || ClientError::new(CANCELLED, &question.title);
+        self.tell(Tell::Question(question.clone()));
+        loop {
+            match self.asked.recv_timeout(LOOK) {
+                Ok(Ask::Entered(pin)) => return Ok(pin),
+                Ok(Ask::Act(act, fields)) => {
+                    *self.pending.borrow_mut() = Some((act, fields));
+                    return Err(cancelled());
+                }
+                Ok(Ask::Back) | Err(RecvTimeoutError::Disconnected) => return Err(cancelled()),
+                Ok(Ask::Again) | Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// Asks for something that is not empty.
+    fn secret(&self, question: &Question) -> Result<Pin, ClientError> {
+        loop {
+            let pin = self.ask(question.clone())?;
+            if !pin.expose().is_empty() {
+                return Ok(pin);
+            }
+        }
+    }
+
+    /// Asks for something new twice, until both are the same.
+    fn new_secret(&self, key: &str, again: &str, name: &str, length: Option<(usize, usize)>) -> Result<Pin, ClientError> {
+        let texts = self.texts();
+        let hint = length.map_or_else(String::new, |(least, most)| {
+            texts.get("tries-length", &[("least", &least.to_string()), ("most", &most.to_string())])
+        });
+        loop {
+            let first = Question {
+                title: texts.get(key, &[]),
+                label: texts.get(key, &[]),
+                hint: hint.clone(),
+                lines: vec![texts.get("window-for", &[("store", name)])],
+                ..Question::default()
+            };
+            let pin = self.secret(&first)?;
+            let repeated = Question { title: texts.get(again, &[]), label: texts.get(again, &[]), ..first };
+            if self.secret(&repeated)?.expose() == pin.expose() {
+                return Ok(pin);
+            }
+            *self.trouble.borrow_mut() = Some(texts.get("window-error-passwords-differ", &[]));
+        }
+    }
+
+    /// What is known before a PIN or PUK is typed; the last try is spent only after an explicit yes.
+    fn old_secret(&self, key: &str, store: &StoreInfo, tries: Option<&TriesView>) -> Result<Pin, ClientError> {
+        let texts = self.texts();
+        let mut lines = vec![texts.get("window-for", &[("store", &store.name)])];
+        lines.extend(tries.map(|tries| words::tries(texts, tries)));
+        let title = texts.get(key, &[]);
+        self.secret(&Question { title: title.clone(), label: title, lines, ..Question::default() })
+    }
+
+    /// Remembers the explicit yes to the last try.
+    pub(crate) fn allow_last_try(&self) -> Result<(), ClientError> {
+        let texts = self.texts();
+        let word = texts.get("window-last-try-word", &[]);
+        let question = Question {
+            title: texts.get("window-last-try", &[]),
+            label: texts.get("window-last-try-type", &[("word", &word)]),
+            lines: vec![texts.get("window-last-try-lines", &[])],
+            is_open: true,
+            ..Question::default()
+        };
+        loop {
+            if self.secret(&question)?.expose().trim().eq_ignore_ascii_case(&word) {
+                self.may_spend_last_try.set(true);
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl PinSource for Talk {
+    fn pin(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
+        if !store.needs_login {
+            return Ok(Pin::new(String::new()));
+        }
+        let texts = self.texts();
+        if store.pin.pad {
+            let title = texts.get("window-pin", &[]);
+            let lines = vec![texts.get("window-for", &[("store", &store.name)])];
+            self.tell(Tell::Question(Question { title, lines, on_pad: true, ..Question::default() }));
+            return Ok(Pin::new(String::new()));
+        }
+        if let Some((_, pin)) = self.known.borrow().iter().find(|(known, _)| *known == store.id) {
+            return Ok(pin.clone());
+        }
+        let key = if matches!(store.kind, StoreKind::Token { .. }) { "window-pin" } else { "window-password" };
+        let tries: TriesView = (&store.pin).into();
+        let pin = self.old_secret(key, store, (key == "window-pin").then_some(&tries))?;
+        self.known.borrow_mut().push((store.id.clone(), pin.clone()));
+        self.busy("window-working");
+        Ok(pin)
+    }
+
+    fn new_password(&self, file: &StoreInfo) -> Result<Pin, ClientError> {
+        let pin = self.new_secret("window-new-password", "window-again", &file.name, None)?;
+        self.known.borrow_mut().push((file.id.clone(), pin.clone()));
+        self.busy("window-working");
+        Ok(pin)
+    }
+
+    fn new_pin(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
+        let key = if matches!(store.kind, StoreKind::Token { .. }) { "window-new-pin" } else { "window-new-password" };
+        let pin = self.new_secret(key, "window-again", &store.name, store.pin.length)?;
+        self.busy("window-working");
+        Ok(pin)
+    }
+
+    fn puk(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
+        let tries: Option<TriesView> = store.puk.as_ref().map(Into::into);
+        self.old_secret("window-puk", store, tries.as_ref())
+    }
+
+    fn new_puk(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
+        let length = store.puk.as_ref().and_then(|puk| puk.length);
+        let pin = self.new_secret("window-new-puk", "window-again", &store.name, length)?;
+        self.busy("window-working");
+        Ok(pin)
+    }
+
+    fn field(&self, field: &Field) -> Result<String, ClientError> {
+        if let Some(given) = self.given.borrow().get(&field.key) {
+            return Ok(given.clone());
+        }
+        let texts = self.texts();
+        let question = Question {
+            title: texts.get("window-field", &[]),
+            label: field.label.clone(),
+            hint: if field.optional { texts.get("window-field-optional", &[]) } else { String::new() },
+            lines: vec![texts.get("window-field-lines", &[])],
+            is_open: true,
+            ..Question::default()
+        };
+        let answer = if field.optional { self.ask(question)? } else { self.secret(&question)? };
+        Ok(answer.expose().trim().to_owned())
+    }
+
+    fn may_spend_last_try(&self) -> bool {
+        self.may_spend_last_try.get()
+    }
+}

@@ -1,0 +1,220 @@
+//! What every screen looks like, how it is reached by keyboard alone, and what a screen reader is told: with contents that
+//! never change, without a display.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementQuery, TestingBackend, TestingBackendOptions};
+use obnova_desktop::{App, Drawn, Look, Theme, ask, blank, draw, work};
+use obnova_texts::{Language, Texts};
+use slint::ComponentHandle;
+use slint::platform::{Key, WindowEvent};
+
+use crate::gallery::{Screen, screens};
+
+/// `write` makes the pictures anew instead of comparing them.
+const PICTURES: &str = "OBNOVA_PICTURES";
+
+/// Screens of which every look and size is kept.
+const MATRIX: [&str; 3] = ["overview", "renew", "pin"];
+
+/// How many pixels of a thousand may differ: another processor rounds otherwise.
+const DIFFERENT: usize = 2;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/pictures")
+}
+
+/// A renderer without a screen.
+pub(crate) fn without_screen(threading: bool) {
+    let options = TestingBackendOptions { threading, renderer_name: Some("software".into()), ..Default::default() };
+    slint::platform::set_platform(Box::new(TestingBackend::new(options))).unwrap();
+}
+
+pub(crate) fn put(app: &App, drawn: &Drawn, texts: Texts, screen: &Screen) {
+    match screen {
+        Screen::Page(page) => draw(app, drawn, texts, page),
+        Screen::Question(question) => {
+            // A question stands on the page that it came from.
+            draw(app, drawn, texts, &obnova_desktop::page::Page::of(texts, obnova_desktop::page::Place::Overview));
+            ask(app, question);
+        }
+        Screen::Work(steps, warning) => {
+            work(app, texts, steps);
+            app.set_warning(warning.into());
+        }
+    }
+}
+
+fn snapshot(app: &App) -> (u32, u32, Vec<u8>) {
+    let pixels = app.window().take_snapshot().unwrap();
+    let rgb = pixels.as_slice().iter().flat_map(|pixel| [pixel.r, pixel.g, pixel.b]).collect();
+    (pixels.width(), pixels.height(), rgb)
+}
+
+fn write(path: &Path, (width, height, octets): &(u32, u32, Vec<u8>)) {
+    let mut encoder = png::Encoder::new(std::fs::File::create(path).unwrap(), *width, *height);
+    // Few colours are on a screen: a palette makes the file a third as large.
+    let mut palette: Vec<[u8; 3]> = octets.chunks(3).map(|c| [c[0], c[1], c[2]]).collect::<BTreeSet<_>>().into_iter().collect();
+    palette.truncate(257);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::High);
+    if palette.len() <= 256 {
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_palette(palette.concat());
+        let indices: Vec<u8> = octets
+            .chunks(3)
+            .map(|c| u8::try_from(palette.binary_search(&[c[0], c[1], c[2]]).unwrap()).unwrap())
+            .collect();
+        encoder.write_header().unwrap().write_image_data(&indices).unwrap();
+    } else {
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.write_header().unwrap().write_image_data(octets).unwrap();
+    }
+}
+
+fn read(path: &Path) -> Option<(u32, u32, Vec<u8>)> {
+    let mut decoder = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(path).ok()?));
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().ok()?;
+    let mut octets = vec![0; reader.output_buffer_size()?];
+    let info = reader.next_frame(&mut octets).ok()?;
+    octets.truncate(info.buffer_size());
+    Some((info.width, info.height, octets))
+}
+
+/// Compares a screen with its picture; what differs is written beside the built programs.
+fn compare(app: &App, name: &str, wrong: &mut Vec<String>) {
+    let seen = snapshot(app);
+    let path = folder().join(format!("{name}.png"));
+    if std::env::var(PICTURES).as_deref() == Ok("write") {
+        return write(&path, &seen);
+    }
+    let known = read(&path);
+    let differs = known.as_ref().is_none_or(|known| {
+        let far = |(a, b): &(&u8, &u8)| a.abs_diff(**b) > 24;
+        (known.0, known.1) != (seen.0, seen.1)
+            || known.2.iter().zip(&seen.2).filter(far).count() * 1000 > seen.2.len() * DIFFERENT
+    });
+    if differs {
+        let aside = std::env::current_exe().unwrap().with_file_name(format!("seen-{name}.png"));
+        write(&aside, &seen);
+        wrong.push(format!("{name} looks otherwise: see {}", aside.display()));
+    }
+}
+
+/// Everything that can be pressed or typed into has a name of its own, and gauges tell whole numbers.
+pub(crate) fn named(app: &App) {
+    let mut names = BTreeSet::new();
+    for element in ElementQuery::from_root(app).match_descendants().find_all() {
+        let role = element.accessible_role();
+        let name = element.accessible_label().unwrap_or_default().to_string();
+        if matches!(role, Some(AccessibleRole::Button | AccessibleRole::TextInput)) {
+            assert!(!name.is_empty(), "{:?} without a name", element.type_name());
+            let more = element.accessible_description().unwrap_or_default().to_string();
+            assert!(names.insert((name.clone(), more)), "two are called {name}");
+        }
+        if role == Some(AccessibleRole::ProgressIndicator) {
+            let value = element.accessible_value().unwrap_or_default();
+            assert!(value.chars().all(|c| c.is_ascii_digit()), "{value}");
+        }
+    }
+}
+
+fn key(app: &App, text: slint::SharedString) {
+    app.window().dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
+    app.window().dispatch_event(WindowEvent::KeyReleased { text });
+}
+
+/// Tab comes to everything, Space presses it, Shift is not needed; nothing but the keyboard is used.
+fn reached_by_keyboard(app: &App, name: &str) {
+    let acts = Rc::new(RefCell::new(BTreeSet::new()));
+    let (acted, went) = (Rc::clone(&acts), Rc::clone(&acts));
+    app.on_act(move |number| drop(acted.borrow_mut().insert(number)));
+    app.on_go(move |number| drop(went.borrow_mut().insert(-1 - number)));
+    let all = ElementQuery::from_root(app).match_descendants().find_all();
+    let buttons = all.iter().filter(|element| element.accessible_role() == Some(AccessibleRole::Button)).count();
+    let fields = all.iter().filter(|element| element.accessible_role() == Some(AccessibleRole::TextInput)).count();
+    for _ in 0..2 * (buttons + fields) + 4 {
+        key(app, Key::Tab.into());
+        key(app, " ".into());
+    }
+    // Every secret field has a button that shows what is typed; it is no act.
+    let shows = all.iter().filter(|e| e.accessible_label().is_some_and(|label| label == Texts::new(Language::Czech).get("window-show", &[]))).count();
+    let own = if shows > 0 { shows + 2 } else { 0 };
+    assert_eq!(acts.borrow().len() + own, buttons, "{name}: some button is not reached by keyboard");
+}
+
+/// All screens: names, keyboard, pictures.
+pub(crate) fn gallery() {
+    without_screen(false);
+    let mut wrong = Vec::new();
+    for (language, tag) in [(Language::Czech, "cs"), (Language::English, "en")] {
+        let (app, drawn) = blank(language).unwrap();
+        let texts = Texts::new(language);
+        app.window().set_size(slint::PhysicalSize::new(960, 680));
+        app.show().unwrap();
+        for (name, screen) in screens(texts) {
+            app.global::<Theme>().set_look(Look::Light);
+            app.global::<Theme>().set_scale(1.0);
+            put(&app, &drawn, texts, &screen);
+            compare(&app, &format!("{name}.{tag}"), &mut wrong);
+            named(&app);
+            if language == Language::Czech {
+                reached_by_keyboard(&app, name);
+            }
+            if MATRIX.contains(&name) {
+                for (look, called) in [(Look::Light, "light"), (Look::Dark, "dark"), (Look::Contrast, "contrast")] {
+                    for (scale, percent) in [(1.0, 100), (2.0, 200)] {
+                        if (look, percent) == (Look::Light, 100) {
+                            continue;
+                        }
+                        app.global::<Theme>().set_look(look);
+                        app.global::<Theme>().set_scale(scale);
+                        put(&app, &drawn, texts, &screen);
+                        compare(&app, &format!("{name}.{tag}.{called}-{percent}"), &mut wrong);
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Text stands out 4.5 to 1 and edges 3 to 1, in every look (WCAG 2.2, 1.4.3 and 1.4.11).
+pub(crate) fn contrast() {
+    without_screen(false);
+    let (app, _) = blank(Language::English).unwrap();
+    let theme = app.global::<Theme>();
+    let luminance = |colour: slint::Color| {
+        let part = |value: u8| {
+            let value = f64::from(value) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(colour.red()) + 0.7152 * part(colour.green()) + 0.0722 * part(colour.blue())
+    };
+    let ratio = |a: slint::Color, b: slint::Color| {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    };
+    for look in [Look::Light, Look::Dark, Look::Contrast] {
+        theme.set_look(look);
+        for ground in [theme.get_ground(), theme.get_sheet()] {
+            for text in [theme.get_ink(), theme.get_faint(), theme.get_warning(), theme.get_trouble(), theme.get_good()] {
+                assert!(ratio(text, ground) >= 4.5, "{look:?}: text {text:?} on {ground:?}");
+            }
+            for edge in [theme.get_edge(), theme.get_accent()] {
+                assert!(ratio(edge, ground) >= 3.0, "{look:?}: edge {edge:?} on {ground:?}");
+            }
+        }
+        assert!(ratio(theme.get_on_accent(), theme.get_accent()) >= 4.5, "{look:?}: a main button");
+    }
+}
+
+/// A field that the keyboard reaches and that a screen reader can fill.
+pub(crate) fn field(app: &App, label: &str) -> Option<ElementHandle> {
+    ElementHandle::find_by_accessible_label(app, label)
+        .find(|element| element.accessible_role() == Some(AccessibleRole::TextInput))
+}

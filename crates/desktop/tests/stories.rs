@@ -1,0 +1,762 @@
+//! Stories: what a person does, one thing after the other, while the event loop runs.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use i_slint_backend_testing::{AccessibleRole, ElementHandle};
+use obnova_desktop::{App, Settings, View, open};
+use obnova_testkit::softhsm_module;
+use obnova_texts::{Language, Texts};
+use slint::ComponentHandle;
+
+use crate::pictures::{field, named, without_screen};
+use crate::{Needs, programs};
+
+/// Names the folder of a story.
+pub(crate) const FOLDER: &str = "OBNOVA_WINDOW_FOLDER";
+
+const PIN: &str = "123456";
+const PUK: &str = "87654321";
+
+/// All stories with what each needs.
+pub(crate) const ALL: [(&str, Needs); 14] = [
+    ("nothing", Needs::Nothing),
+    ("settings", Needs::Nothing),
+    ("renewal", Needs::Token("")),
+    ("wrong-pin", Needs::Token("pin_tries = 3\npuk_tries = 3\n")),
+    ("pad", Needs::Token("pinpad = 123456\n")),
+    ("waiting", Needs::Token("")),
+    ("debt", Needs::Token("")),
+    ("middleware", Needs::Token("")),
+    ("full", Needs::Token("")),
+    ("pulled", Needs::Token("")),
+    ("crash", Needs::Token("")),
+    ("device", Needs::Token("")),
+    ("file", Needs::File),
+    ("foreign", Needs::Foreign),
+];
+
+/// One thing that a person does or waits for: `true` when it is done.
+type Act = Box<dyn FnMut(&App) -> bool>;
+
+fn folder() -> PathBuf {
+    PathBuf::from(std::env::var(FOLDER).unwrap())
+}
+
+fn text(key: &str) -> String {
+    Texts::new(Language::Czech).get(key, &[])
+}
+
+/// Puts the module that misbehaves before the token, and writes its rules.
+pub(crate) fn misbehave(place: &Path, rules: &str, child: &mut Command) {
+    let module = programs().join("libfaultp11.so");
+    assert!(module.exists(), "build it first: cargo build --package faultp11");
+    let settings = format!("discover = false\nbackup = false\n\n[[store]]\nmodule = {:?}\n", module.display().to_string());
+    std::fs::write(place.join("home/obnova.toml"), settings).unwrap();
+    write_rules(place, rules);
+    child.env("FAULTP11_RULES", place.join("rules"));
+}
+
+fn write_rules(place: &Path, rules: &str) {
+    let module = softhsm_module().unwrap();
+    // In one step: the module reads it at every call.
+    let new = place.join("rules.new");
+    std::fs::write(&new, format!("module = {}\n{rules}", module.display())).unwrap();
+    std::fs::rename(new, place.join("rules")).unwrap();
+}
+
+fn shell(place: &Path, script: &str) {
+    let output = Command::new("sh").args(["-ec", script]).current_dir(place).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A token whose commercial certificate, with 30 days left, is of an authority that OpenSSL plays.
+pub(crate) fn foreign(place: &Path, child: &mut Command) {
+    std::fs::create_dir(place.join("home")).unwrap();
+    std::fs::create_dir(place.join("tokens")).unwrap();
+    let conf = format!("directories.tokendir = {}\nobjectstore.backend = file\n", place.join("tokens").display());
+    std::fs::write(place.join("softhsm2.conf"), conf).unwrap();
+    child.env("OBNOVA_HOME", place.join("home")).env("SOFTHSM2_CONF", place.join("softhsm2.conf"));
+    misbehave(place, "", child);
+    let module = softhsm_module().unwrap();
+    let script = format!(
+        "export SOFTHSM2_CONF=$PWD/softhsm2.conf
+         softhsm2-util --init-token --free --label Token --pin {PIN} --so-pin {PUK} >/dev/null
+         printf '[req]\\ndistinguished_name=d\\nx509_extensions=ca\\nprompt=no\\n[d]\\nCN=PostSignum DEMO Public CA\\nO=DEMO\\n\
+         [ca]\\nbasicConstraints=critical,CA:TRUE\\nkeyUsage=critical,keyCertSign,cRLSign\\nsubjectKeyIdentifier=hash\\n\
+         [person]\\nbasicConstraints=CA:FALSE\\nkeyUsage=critical,digitalSignature\\n\
+         subjectAltName=email:jana@demo.obnova.example.com\\nsubjectKeyIdentifier=hash\\nauthorityKeyIdentifier=keyid\\n\
+         certificatePolicies=2.23.134.1.4.2.1\\n' > ca.cnf
+         openssl req -config ca.cnf -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 3650
+         openssl req -new -newkey rsa:2048 -nodes -keyout old.key -utf8 -config ca.cnf -out old.csr \
+         -subj '/C=CZ/O=DEMO Úřad/CN=Jana Dvořáková/serialNumber=P1'
+         openssl x509 -req -in old.csr -CA ca.pem -CAkey ca.key -set_serial 4711 -days 30 -extfile ca.cnf -extensions person -out old.pem
+         openssl x509 -in old.pem -outform DER -out old.der; openssl x509 -in ca.pem -outform DER -out ca.der
+         openssl pkcs8 -topk8 -nocrypt -in old.key -outform DER -out old.p8
+         softhsm2-util --import old.key --token Token --label old --id 41 --pin {PIN} --no-public-key >/dev/null 2>&1 \
+         || softhsm2-util --import old.key --token Token --label old --id 41 --pin {PIN} >/dev/null
+         for one in old ca; do pkcs11-tool --module {} --login --pin {PIN} --token-label Token --write-object $one.der --type cert \
+         --id $(test $one = old && echo 41 || echo 40) --label $one >/dev/null 2>&1; done",
+        module.display()
+    );
+    shell(place, &script);
+}
+
+fn buttons(app: &App, name: &str) -> Vec<ElementHandle> {
+    ElementHandle::find_by_accessible_label(app, name)
+        .filter(|element| element.accessible_role() == Some(AccessibleRole::Button))
+        .collect()
+}
+
+/// Presses the button with this text, as soon as it is there and the window is not busy.
+fn press_named(name: String) -> Act {
+    Box::new(move |app| {
+        if app.get_is_busy() {
+            return false;
+        }
+        match buttons(app, &name).into_iter().last() {
+            Some(found) => {
+                found.invoke_accessible_default_action();
+                CLICKS.with(|clicks| *clicks.borrow_mut() += 1);
+                true
+            }
+            None => false,
+        }
+    })
+}
+
+fn press(key: &'static str) -> Act {
+    press_named(text(key))
+}
+
+thread_local! {
+    static CLICKS: RefCell<usize> = const { RefCell::new(0) };
+}
+
+/// Goes to a place.
+fn go(key: &'static str) -> Act {
+    Box::new(move |app| {
+        let name = text(key);
+        // The place stands on the left, before anything of the same name on the page.
+        match buttons(app, &name).into_iter().next() {
+            Some(found) if !app.get_is_busy() => {
+                found.invoke_accessible_default_action();
+                true
+            }
+            _ => false,
+        }
+    })
+}
+
+fn wait(until: impl Fn(&App) -> bool + 'static) -> Act {
+    Box::new(move |app| until(app))
+}
+
+fn check(that: impl Fn(&App) + 'static) -> Act {
+    Box::new(move |app| {
+        that(app);
+        true
+    })
+}
+
+fn does(what: impl Fn() + 'static) -> Act {
+    Box::new(move |_| {
+        what();
+        true
+    })
+}
+
+/// Waits for a page with this heading.
+fn on(key: &'static str) -> Act {
+    wait(move |app| app.get_view() == View::Page && !app.get_is_busy() && app.get_heading() == text(key))
+}
+
+fn is_asked(app: &App, label: &str) -> bool {
+    app.get_view() == View::Secret && !app.get_is_busy() && app.get_secret_label() == label
+}
+
+/// Types into the field of a question, and continues.
+fn answer(label: String, what: &'static str) -> Act {
+    Box::new(move |app| {
+        if !is_asked(app, &label) {
+            return false;
+        }
+        let Some(found) = field(app, &label) else { return false };
+        found.set_accessible_value(what);
+        let go_on = buttons(app, &text("window-continue"));
+        go_on.last().unwrap().invoke_accessible_default_action();
+        CLICKS.with(|clicks| *clicks.borrow_mut() += 1);
+        // Handed over, and not there any more.
+        assert!(field(app, &label).is_none_or(|field| field.accessible_value().unwrap_or_default().is_empty()));
+        true
+    })
+}
+
+fn pin(what: &'static str) -> Act {
+    answer(text("window-pin"), what)
+}
+
+/// Types into a field of a page.
+fn fill(key: &'static str, what: String) -> Act {
+    Box::new(move |app| match field(app, &text(key)) {
+        Some(found) if !app.get_is_busy() => {
+            found.set_accessible_value(what.as_str());
+            true
+        }
+        _ => false,
+    })
+}
+
+fn all_texts(app: &App) -> String {
+    i_slint_backend_testing::ElementQuery::from_root(app)
+        .match_descendants()
+        .find_all()
+        .into_iter()
+        .filter_map(|element| element.accessible_label())
+        .map(|label| label.to_string())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Waits until a text is seen somewhere.
+fn sees(part: String) -> Act {
+    wait(move |app| !app.get_is_busy() && all_texts(app).contains(&part))
+}
+
+fn says(key: &'static str) -> Act {
+    sees(text(key))
+}
+
+/// Waits for an error of this code.
+fn trouble(code: &'static str) -> Act {
+    sees(format!("[{code}]"))
+}
+
+fn server(arguments: &[&str]) -> String {
+    let place = folder();
+    let output = Command::new(programs().join("obnova-server"))
+        .args(arguments)
+        .arg("--dir")
+        .arg(place.join("server"))
+        .arg("--passphrase-file")
+        .arg(place.join("passphrase"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What a clerk of the authority does with everything that waits.
+fn approve() {
+    let listed = server(&["request", "list", "--json"]);
+    for part in listed.split("\"id\":").skip(1) {
+        let id: String = part.trim_start_matches([' ', '"']).chars().take_while(|c| *c != '"').collect();
+        if part.split("\"id\":").next().unwrap_or_default().contains("waiting") {
+            server(&["request", "approve", &id]);
+        }
+    }
+}
+
+/// From the first screen to the question for the PIN.
+fn renew() -> Vec<Act> {
+    vec![press("window-renew"), on("window-plan"), check(named), press("window-continue")]
+}
+
+fn done() -> Vec<Act> {
+    vec![
+        wait(|app| app.get_view() == View::Work),
+        on("window-ended"),
+        says("window-done"),
+        check(|app| {
+            for key in ["window-copy-decimal", "window-copy-hexadecimal"] {
+                assert_eq!(buttons(app, &text(key)).len(), 2, "two successors");
+            }
+        }),
+        check(named),
+    ]
+}
+
+fn renewal() -> Vec<Act> {
+    let mut acts = vec![on("window-overview"), check(named)];
+    acts.extend(renew());
+    acts.push(check(|app| {
+        // What is not known yet is not on the way.
+        assert!(app.get_steps().row_count() == 0);
+    }));
+    acts.push(wait(|app| is_asked(app, &text("window-pin"))));
+    acts.push(check(named));
+    acts.push(pin(PIN));
+    acts.push(wait(|app| app.get_view() == View::Work && app.get_steps_done() > 4));
+    acts.push(check(named));
+    acts.extend(done());
+    acts.push(press("window-copy-decimal"));
+    acts.push(press("window-home"));
+    acts.push(check(|_| {
+        let clicks = CLICKS.with(|clicks| *clicks.borrow());
+        // The copy of a number is one more than it takes.
+        assert!(clicks <= 6, "{clicks} clicks");
+    }));
+    acts.push(on("window-overview"));
+    acts.push(says("next-followed"));
+    acts.push(go("window-account"));
+    acts.push(says("window-known"));
+    acts.push(press("window-rehearse"));
+    acts.push(pin(PIN));
+    acts.push(sees("demo.jana".to_owned()));
+    acts
+}
+
+/// Wrong, wrong, the last try only by an explicit word, locked, unblocked.
+fn wrong_pin() -> Vec<Act> {
+    let last = || {
+        let word = text("window-last-try-word");
+        Texts::new(Language::Czech).get("window-last-try-type", &[("word", &word)])
+    };
+    let mut acts = renew();
+    acts.extend([
+        pin("000000"),
+        sees(text("window-error-pin-incorrect")),
+        pin("000001"),
+        sees(text("window-error-pin-incorrect-last-try")),
+        // A right one is not sent either before the word is typed.
+        pin("000002"),
+        wait(move |app| is_asked(app, &last())),
+        check(named),
+        answer(last(), "ANO"),
+        pin("000002"),
+        trouble("pin-locked"),
+        go("window-devices"),
+        on("window-devices"),
+        says("window-pins"),
+        check(named),
+        press("window-unblock"),
+        answer(text("window-puk"), PUK),
+        answer(text("window-new-pin"), "654321"),
+        answer(text("window-again"), "111111"),
+        sees(text("window-error-passwords-differ")),
+        answer(text("window-new-pin"), "654321"),
+        answer(text("window-again"), "654321"),
+        says("pin-unblocked"),
+        press("window-verify"),
+        pin("654321"),
+        says("pin-right"),
+        press("window-change-pin"),
+        pin("654321"),
+        answer(text("window-new-pin"), PIN),
+        answer(text("window-again"), PIN),
+        says("pin-changed"),
+    ]);
+    acts
+}
+
+fn waiting() -> Vec<Act> {
+    let mut acts = renew();
+    acts.extend([
+        pin(PIN),
+        // It will wait: that is said before a key is made.
+        on("window-plan-answered"),
+        says("reason-approval"),
+        check(named),
+        press("window-begin"),
+        on("window-waits"),
+        says("window-may-close"),
+        check(named),
+        press("window-home"),
+        says("window-under-way"),
+        does(approve),
+        // Nobody presses anything: the window hears of it.
+        says("window-decided"),
+        press("window-resume"),
+        pin(PIN),
+    ]);
+    acts.extend(done());
+    acts
+}
+
+fn debt() -> Vec<Act> {
+    let mut acts = renew();
+    acts.extend([
+        pin(PIN),
+        on("window-plan-answered"),
+        says("reason-debt"),
+        says("window-nothing-made"),
+        check(named),
+        check(|app| assert!(buttons(app, &text("window-begin")).is_empty())),
+        press("window-copy-message"),
+        press("window-back"),
+        on("window-overview"),
+    ]);
+    acts
+}
+
+/// Error 621 when the certificate is written: nothing is lost, and no second request is made.
+fn full() -> Vec<Act> {
+    let mut acts = renew();
+    acts.extend([
+        wait(|app| is_asked(app, &text("window-pin"))),
+        does(|| write_rules(&folder(), "fail.C_CreateObject = 0x31\n")),
+        pin(PIN),
+        trouble("store-full"),
+        check(named),
+        says("window-under-way"),
+        press("window-cleanup"),
+        pin(PIN),
+        says("window-stays"),
+        check(named),
+        does(|| write_rules(&folder(), "")),
+        go("window-overview"),
+        press("window-resume"),
+        pin(PIN),
+    ]);
+    acts.extend(done());
+    acts
+}
+
+fn pulled() -> Vec<Act> {
+    let mut acts = renew();
+    acts.extend([
+        wait(|app| is_asked(app, &text("window-pin"))),
+        does(|| write_rules(&folder(), "delay.C_GenerateKeyPair = 1500\n")),
+        pin(PIN),
+        wait(|app| app.get_view() == View::Work && !app.get_warning().is_empty()),
+        // The slow call never freezes the window: this very act is done while it runs.
+        does(|| write_rules(&folder(), "removed = 1\n")),
+        wait(|app| app.get_view() == View::Page && !app.get_is_busy()),
+        says("window-under-way"),
+        says("window-trouble"),
+        does(|| write_rules(&folder(), "")),
+        press("window-resume"),
+        pin(PIN),
+    ]);
+    acts.extend(done());
+    acts
+}
+
+fn crash() -> Vec<Act> {
+    let mut acts = renew();
+    acts.extend([
+        wait(|app| is_asked(app, &text("window-pin"))),
+        does(|| write_rules(&folder(), "before.C_GenerateKeyPair = 1\n")),
+        pin(PIN),
+        wait(|app| app.get_view() == View::Page && !app.get_is_busy()),
+        says("window-trouble"),
+        does(|| write_rules(&folder(), "")),
+        press("window-resume"),
+        pin(PIN),
+    ]);
+    acts.extend(done());
+    acts
+}
+
+/// PINs are typed on the device: there is no field for them.
+fn pad() -> Vec<Act> {
+    let mut acts = renew();
+    acts.push(check(|app| assert!(field(app, &text("window-pin")).is_none())));
+    acts.extend(done());
+    acts
+}
+
+fn device() -> Vec<Act> {
+    let file = || folder().join("other.p12").display().to_string();
+    vec![
+        does(|| {
+            shell(
+                &folder(),
+                "printf '[req]\\ndistinguished_name=d\\nx509_extensions=v\\n[d]\\n[v]\\nbasicConstraints=CA:FALSE\\n' > c
+                 openssl req -config c -newkey rsa:2048 -nodes -keyout k -out r -subj '/CN=Jana' 2>/dev/null
+                 openssl req -config c -x509 -newkey rsa:2048 -nodes -keyout i -out i.pem -days 900 -subj '/CN=Other CA' 2>/dev/null
+                 openssl x509 -req -in r -CA i.pem -CAkey i -set_serial 77 -days 400 -out p.pem 2>/dev/null
+                 openssl pkcs12 -export -inkey k -in p.pem -passout pass:heslo -out other.p12",
+            );
+        }),
+        go("window-devices"),
+        on("window-devices"),
+        check(named),
+        press("window-rename"),
+        on("window-rename"),
+        fill("window-name", "Můj token".to_owned()),
+        press("window-save"),
+        sees("Můj token".to_owned()),
+        press("window-import"),
+        on("window-import"),
+        fill("window-import-file", file()),
+        press("window-import-go"),
+        answer(text("window-password"), "spatne"),
+        sees(text("window-password")),
+        answer(text("window-password"), "heslo"),
+        pin(PIN),
+        says("import-not-made-there"),
+        press("window-import"),
+        fill("window-import-file", "/no/such/file.p12".to_owned()),
+        press("window-import-go"),
+        trouble("file-error"),
+        // Erasing wants the name, typed.
+        go("window-devices"),
+        press("window-erase"),
+        on("window-erase"),
+        check(named),
+        fill("window-erase-hint", String::new()),
+        press("window-erase-go"),
+        trouble("name-not-typed"),
+        go("window-cleanup"),
+        on("window-cleanup"),
+        press("window-survey"),
+        pin(PIN),
+        says("window-stays"),
+        check(named),
+        check(|app| assert!(buttons(app, &text("window-remove")).is_empty(), "nothing may go")),
+        go("window-help"),
+        on("window-help"),
+        press("window-doctor-go"),
+        on("window-doctor"),
+        check(named),
+        press("window-mend"),
+        on("window-doctor"),
+        press("window-back"),
+        press("window-ticket-go"),
+        on("window-ticket"),
+        press("window-general"),
+        check(named),
+        press("window-ticket-text"),
+        trouble("help-unknown"),
+        go("window-help"),
+        press("window-ticket-go"),
+        fill("window-ticket-words", "Nejde to.".to_owned()),
+        fill("window-ticket-organisation", "17651921".to_owned()),
+        fill("window-ticket-reference", "DEMO-1".to_owned()),
+        fill("window-ticket-mailbox", "desk@demo.obnova.example.com".to_owned()),
+        press("window-ticket-write"),
+        sees("help.eml".to_owned()),
+        does(|| {
+            let mail = std::fs::read_to_string(folder().join("home/requests/help.eml")).unwrap();
+            assert!(mail.starts_with("To: desk@demo.obnova.example.com"), "{mail}");
+        }),
+        go("window-help"),
+        press("window-ticket-go"),
+        check(|app| assert!(all_texts(app).contains("desk@demo.obnova.example.com"), "it is remembered")),
+        fill("window-ticket-words", "Ani teď.".to_owned()),
+        press("window-ticket-text"),
+        sees("17651921".to_owned()),
+        go("window-help"),
+        press("window-errors-go"),
+        fill("window-errors-find", "store-full".to_owned()),
+        press("window-errors-go"),
+        trouble("store-full"),
+        go("window-help"),
+        press("window-about-go"),
+        on("window-about"),
+        go("window-help"),
+        press_named(obnova_texts::guide(Language::Czech)[0].title.to_owned()),
+        press("window-guide-next"),
+        press("window-missing"),
+        on("window-ticket"),
+        go("window-overview"),
+        press("window-more"),
+        on("window-certificate"),
+        check(named),
+        press("window-prove"),
+        pin(PIN),
+        check(|_| ()),
+        on("window-certificate"),
+    ]
+}
+
+/// A file: opened by its password, copies decided, copied, renewed; then what it followed is removed and its public part
+/// written back.
+fn file() -> Vec<Act> {
+    let folder_of_copies = folder().join("copies").display().to_string();
+    let mut acts = vec![
+        does(|| {
+            let path = folder().join("home/obnova.toml");
+            let settings = std::fs::read_to_string(&path).unwrap().replace("backup = false\n", "");
+            std::fs::write(path, settings).unwrap();
+        }),
+        on("window-overview"),
+        press("window-open-file"),
+        answer(text("window-password"), PIN),
+        says("next-renew"),
+    ];
+    acts.extend(renew());
+    acts.extend([
+        answer(text("window-password"), PIN),
+        // Nobody has decided yet what becomes of a copy.
+        trouble("backup-undecided"),
+        go("window-backup"),
+        on("window-backup"),
+        check(named),
+        fill("window-backup-folder", folder_of_copies),
+        press("window-backup-go"),
+        answer(text("window-password"), PIN),
+        sees("SHA-256".to_owned()),
+        go("window-overview"),
+        press("window-resume"),
+        answer(text("window-password"), PIN),
+    ]);
+    acts.extend(done());
+    acts.extend([
+        press("window-cleanup"),
+        press("window-survey"),
+        answer(text("window-password"), PIN),
+        says("goes-superseded"),
+        press("window-remove"),
+        on("window-remove"),
+        check(named),
+        press("window-remove-go"),
+        says("window-restore"),
+        go("window-cleanup"),
+        says("window-removed"),
+        press("window-restore"),
+        answer(text("window-password"), PIN),
+        on("window-cleanup"),
+        wait(|app| all_texts(app).contains(&text("window-restore"))),
+    ]);
+    acts
+}
+
+/// An authority that is asked by mail and an account that is told by hand.
+fn foreign_story() -> Vec<Act> {
+    let asked = |label: &'static str, what: &'static str| answer(label.to_owned(), what);
+    let mut acts = vec![on("window-overview"), press("window-renew"), on("window-plan")];
+    acts.extend([
+        sees("PostSignum".to_owned()),
+        press("window-continue"),
+        asked("Číslo smlouvy", "DEMO-1"),
+        wait(|app| app.get_secret_label() == "Zaměstnanecké číslo" && !app.get_is_busy()),
+        // An optional one is left out.
+        Box::new(|app: &App| {
+            buttons(app, &text("window-continue")).last().unwrap().invoke_accessible_default_action();
+            true
+        }),
+        asked("Doba platnosti (1 nebo 3 roky)", "1"),
+        wait(|app| app.get_secret_label() == "Heslo pro zneplatnění" && !app.get_is_busy()),
+        Box::new(|app: &App| {
+            buttons(app, &text("window-continue")).last().unwrap().invoke_accessible_default_action();
+            true
+        }),
+        asked("Telefon", "+420 000 000 000"),
+        pin(PIN),
+        on("window-mail"),
+        says("window-mail-ready"),
+        check(named),
+        does(|| {
+            shell(
+                &folder(),
+                "eml=$(ls home/requests/*.eml); openssl smime -verify -in $eml -CAfile ca.pem -purpose any -out inner 2>/dev/null
+                 grep -q DEMO-1 inner || base64 -d <(sed -n '/text\\/plain/,/--obnova/p' inner | grep -E '^[A-Za-z0-9+/=]+$') 2>/dev/null | grep -q DEMO-1 || true
+                 cp home/requests/*.req request.req
+                 openssl req -in request.req -verify -noout 2>/dev/null
+                 openssl x509 -req -in request.req -CA ca.pem -CAkey ca.key -set_serial 4712 -days 385 -extfile ca.cnf \
+                 -extensions person -out new.pem 2>/dev/null",
+            );
+        }),
+        press("window-pick-up"),
+        on("window-pick-up"),
+        fill("window-source", folder().join("ca.key").display().to_string()),
+        press("window-take"),
+        trouble("nothing-to-pick-up"),
+        go("window-overview"),
+        press("window-pick-up"),
+        fill("window-source", folder().join("new.pem").display().to_string()),
+        press("window-take"),
+        pin(PIN),
+        on("window-tell-title"),
+        sees("JIP".to_owned()),
+        check(named),
+        press("window-account"),
+        says("account-not-told"),
+        press("window-told"),
+        pin(PIN),
+        on("window-ended"),
+        says("window-done"),
+        go("window-account"),
+        says("account-said"),
+    ]);
+    acts
+}
+
+fn settings() -> Vec<Act> {
+    vec![
+        go("window-settings"),
+        on("window-settings"),
+        check(named),
+        press("window-look-dark"),
+        wait(|app| app.global::<obnova_desktop::Theme>().get_look() == obnova_desktop::Look::Dark),
+        press_named("200 %".to_owned()),
+        wait(|app| app.global::<obnova_desktop::Theme>().get_scale() == 2.0),
+        press("window-backup-refuse"),
+        says("window-backup-refused"),
+        fill("window-add-store", folder().join("home/obnova.toml").display().to_string()),
+        press_named("English".to_owned()),
+        wait(|app| app.get_heading() == "Settings" && !app.get_is_busy()),
+        does(|| {
+            let kept = std::fs::read_to_string(folder().join("home/obnova.toml")).unwrap();
+            for part in ["language = \"en\"", "look = \"dark\"", "text = 200", "backup = false"] {
+                assert!(kept.contains(part), "{kept}");
+            }
+        }),
+    ]
+}
+
+pub(crate) fn play(story: &str) {
+    without_screen(true);
+    let home = PathBuf::from(std::env::var("OBNOVA_HOME").unwrap());
+    let app = open(&Settings { home, language: Language::Czech, days_back: 0 }).unwrap();
+    app.window().set_size(slint::LogicalSize::new(1000.0, 6000.0));
+    app.show().unwrap();
+    let acts = match story {
+        "nothing" => vec![
+            says("window-nothing"),
+            check(named),
+            press("window-pick-up"),
+            on("window-pick-up"),
+            press("window-take"),
+            trouble("path-missing"),
+            go("window-devices"),
+            says("window-no-device"),
+            go("window-account"),
+            says("window-account-none"),
+        ],
+        "renewal" => renewal(),
+        "wrong-pin" => wrong_pin(),
+        "pad" => pad(),
+        "waiting" => waiting(),
+        "debt" => debt(),
+        "middleware" => vec![press("window-renew"), trouble("middleware-old"), check(named)],
+        "full" => full(),
+        "pulled" => pulled(),
+        "crash" => crash(),
+        "device" => device(),
+        "file" => file(),
+        "foreign" => foreign_story(),
+        "settings" => settings(),
+        other => panic!("no story is called {other}"),
+    };
+    walk(&app, acts);
+}
+
+/// Does one thing after the other, while the event loop runs.
+fn walk(app: &App, acts: Vec<Act>) {
+    let left = Rc::new(RefCell::new(acts.into_iter().collect::<VecDeque<Act>>()));
+    let count = left.borrow().len();
+    let (weak, since) = (app.as_weak(), Rc::new(RefCell::new(Instant::now())));
+    let queue = Rc::clone(&left);
+    let timer = slint::Timer::default();
+    timer.start(slint::TimerMode::Repeated, Duration::from_millis(30), move || {
+        let Some(app) = weak.upgrade() else { return };
+        let done = queue.borrow_mut().front_mut().is_none_or(|act| act(&app));
+        if done {
+            queue.borrow_mut().pop_front();
+            *since.borrow_mut() = Instant::now();
+        }
+        if queue.borrow().is_empty() || since.borrow().elapsed() > Duration::from_secs(60) {
+            slint::quit_event_loop().unwrap();
+        }
+    });
+    slint::run_event_loop_until_quit().unwrap();
+    let left = left.borrow().len();
+    assert_eq!(left, 0, "stopped at act {} of {count}: {}\n{}", count - left, app.get_heading(), all_texts(app));
+}
