@@ -4,9 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use obnova_client::{
-    ClientError, GivenFields, Inventory, JourneyView, Mailed, RenewOptions, anchor_file,
-};
+use obnova_client::{ClientError, GivenFields, Inventory, JourneyView, Mailed, RenewOptions, anchor_file};
 use serde_json::json;
 
 use crate::commands::{Context, card, find, renew_in, resume, unlocked};

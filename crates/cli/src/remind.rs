@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use obnova_client::{
-    CertificateView, ClientError, Clock, Inventory, JourneyView, calendar, install_schedule, note_told, notify, reminders,
-    remove_schedule,
+    CertificateView, ClientError, Clock, Inventory, JourneyView, calendar, install_schedule, note_told, notify,
+    reminders, remove_schedule,
 };
 use obnova_texts::Texts;
 use serde_json::json;

@@ -187,9 +187,8 @@ impl Outlook {
         let (authority, way, directory) = way(records, mine, clock)?;
         check_middleware(&open.info, directory.as_ref())?;
         let window = window_of(directory.as_ref());
-        let due = |kind| {
-            newest(mine, kind).filter(|found| presence(Some(found), window, early, clock) == Presence::Expiring)
-        };
+        let due =
+            |kind| newest(mine, kind).filter(|found| presence(Some(found), window, early, clock) == Presence::Expiring);
         let certificates: Vec<CertificateView> = [due(Kind::Qualified), due(Kind::Commercial)]
             .into_iter()
             .flatten()

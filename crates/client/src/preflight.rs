@@ -142,7 +142,12 @@ pub(crate) fn room_of(open: &OpenStore) -> Option<usize> {
     }
 }
 
-pub(crate) fn presence(certificate: Option<&Certificate>, window: Duration, early: bool, clock: &dyn Clock) -> Presence {
+pub(crate) fn presence(
+    certificate: Option<&Certificate>,
+    window: Duration,
+    early: bool,
+    clock: &dyn Clock,
+) -> Presence {
     let Some(certificate) = certificate else { return Presence::Absent };
     if !certificate.is_valid_at(clock.now()) {
         return Presence::Expired;

@@ -99,6 +99,8 @@ impl Inventory {
             reader: None,
             ..target.info.clone()
         };
+        // A file that is not there needs no password.
+        read_file(file)?;
         let pfx = open_pfx(file, &pin.pin(&named)?)?;
         let mut pairs = Vec::new();
         for PfxKey { key, certificate, .. } in &pfx.keys {

@@ -1,12 +1,29 @@
 //! Sentences that every screen says the same way, on the command line and in a window.
 
-use obnova_texts::Texts;
+use obnova_texts::{Language, Texts};
 
 use crate::{CardView, ClientError, DeviceView, RoomView, TriesView};
 
 /// How long a certificate still lives.
 pub fn days(texts: Texts, left: i64) -> String {
     if left < 0 { texts.get("expired", &[]) } else { texts.get("days-left", &[("days", &left.to_string())]) }
+}
+
+/// A day as people write it in this language, from RFC 3339.
+pub fn day(texts: Texts, rfc3339: &str) -> String {
+    let date = rfc3339.get(..10).unwrap_or(rfc3339);
+    match date.split('-').collect::<Vec<_>>().as_slice() {
+        [year, month, day] if texts.language() == Language::Czech => {
+            format!("{}. {}. {year}", day.trim_start_matches('0'), month.trim_start_matches('0'))
+        }
+        _ => date.to_owned(),
+    }
+}
+
+/// Words that begin a line, with a capital letter.
+pub fn sentence(words: &str) -> String {
+    let mut rest = words.chars();
+    rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
 }
 
 /// State of a PIN or PUK.
@@ -29,7 +46,7 @@ pub fn tries(texts: Texts, tries: &TriesView) -> String {
 
 /// What is known of a device beside its name: maker, certification, kinds of keys.
 pub fn device(texts: Texts, device: &DeviceView) -> Vec<String> {
-    let until = device.until.clone().unwrap_or_default();
+    let until = device.until.as_deref().map(|until| day(texts, until)).unwrap_or_default();
     let mut lines = vec![format!("{} {}, {}", device.manufacturer, device.model, device.library_version)];
     if let Some(known) = &device.known_as {
         let source = device.source.clone().unwrap_or_default();

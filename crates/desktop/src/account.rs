@@ -14,6 +14,8 @@ pub struct Known {
     pub certificate: CertificateView,
     /// Whether the account of its authority took it; `None` where nobody here knows.
     pub registered: Option<bool>,
+    /// Whether a renewal here brought it: only then is it written down who was told.
+    pub is_brought: bool,
     /// Pages that are told by hand.
     pub accounts: Vec<AccountView>,
 }
@@ -48,9 +50,10 @@ pub fn page(texts: Texts, known: &[Known]) -> Page {
         }));
         for account in &one.accounts {
             let mut buttons = vec![
-                Button::new(texts, "window-open-page", Act::Show(account.account.page.clone())).hint(&account.account.page),
+                Button::new(texts, "window-open-page", Act::Show(account.account.page.clone()))
+                    .hint(&account.account.page),
             ];
-            if account.state == "not-told" {
+            if account.state == "not-told" && one.is_brought {
                 let told = Act::Told(view.sha256.clone(), account.account.name.clone());
                 buttons.push(Button::new(texts, "window-told", told).hint(&account.account.name));
             }

@@ -1,9 +1,12 @@
 //! Clean-up: what may go, what stays and why, and the way back for what went.
 
-use obnova_client::{CertificateView, Cleaned, CleanupItem, Measured, StoreView, words::days};
+use obnova_client::{
+    CertificateView, Cleaned, CleanupItem, Measured, StoreView,
+    words::{days, sentence},
+};
 use obnova_texts::Texts;
 
-use crate::overview::{numbers, place_of, purpose};
+use crate::overview::{numbers, place_of, purpose, until};
 use crate::page::{Act, Block, Button, Card, Field, Mark, Page, Place};
 
 /// The place, before anything is looked at: a PIN will be asked for.
@@ -14,9 +17,7 @@ pub fn start(texts: Texts, stores: &[StoreView], removed: &[CertificateView]) ->
         page.blocks.push(Block::Card(Card {
             title: store.name.clone(),
             lines: vec![texts.get(&format!("window-store-{}", store.kind), &[])],
-            buttons: vec![
-                Button::new(texts, "window-survey", Act::Survey(Some(store.id.clone()))).hint(&store.name),
-            ],
+            buttons: vec![Button::new(texts, "window-survey", Act::Survey(Some(store.id.clone()))).hint(&store.name)],
             ..Card::default()
         }));
     }
@@ -36,9 +37,7 @@ fn gone(page: &mut Page, texts: Texts, stores: &[StoreView], removed: &[Certific
             title: purpose(texts, view.kind),
             lines: vec![format!("{} ({})", view.name, view.issuer), days(texts, view.days_left)],
             faint: vec![format!("{}  ·  {}", place_of(stores, &view.store), numbers(view))],
-            buttons: vec![
-                Button::new(texts, "window-restore", Act::Restore(view.decimal.clone())).hint(numbers(view)),
-            ],
+            buttons: vec![Button::new(texts, "window-restore", Act::Restore(view.decimal.clone())).hint(numbers(view))],
             ..Card::default()
         }));
     }
@@ -47,10 +46,13 @@ fn gone(page: &mut Page, texts: Texts, stores: &[StoreView], removed: &[Certific
 fn item(texts: Texts, item: &CleanupItem) -> Block {
     let (title, faint) = match &item.certificate {
         Some(view) => (format!("{} – {}", purpose(texts, view.kind), view.name), numbers(view)),
-        None => (texts.get("clean-key", &[]), format!("{} {}", item.key, item.key_sha256.get(..16).unwrap_or_default())),
+        None => (
+            sentence(&texts.get("clean-key", &[])),
+            format!("{} {}", item.key, item.key_sha256.get(..16).unwrap_or_default()),
+        ),
     };
-    let mut lines = vec![texts.get(item.why, &[])];
-    lines.extend(item.certificate.as_ref().map(|view| days(texts, view.days_left)));
+    let mut lines = vec![sentence(&texts.get(item.why, &[]))];
+    lines.extend(item.certificate.as_ref().map(|view| until(texts, view)));
     let mut buttons = Vec::new();
     match item.why {
         "stays-decrypts" => buttons.push(Button::new(texts, "window-lose-mail", Act::LoseMail(true))),

@@ -17,21 +17,23 @@ fn login(texts: Texts, device: &DeviceView, login: &PinView) -> Card {
     let name = if several { login.name.as_str() } else { "" };
     let mut lines = vec![format!("PIN: {}", words::tries(texts, &login.pin))];
     lines.extend(login.puk.as_ref().map(|puk| format!("PUK: {}", words::tries(texts, puk))));
-    lines.extend(login.unblocked_with.as_ref().map(|tool| texts.get("pin-unblocked-with", &[("tool", tool)])));
+    lines.extend(
+        login.unblocked_with.as_ref().map(|tool| words::sentence(&texts.get("pin-unblocked-with", &[("tool", tool)]))),
+    );
     let mut buttons = Vec::new();
     if login.pin.locked {
         if login.puk.is_some() {
-            buttons.push(care(texts, "window-unblock", Care::Unblock, &login.store).main());
+            buttons.push(care(texts, "window-unblock", Care::Unblock, &login.store).main().hint(&login.name));
         }
     } else {
-        buttons.push(care(texts, "window-verify", Care::Verify, &login.store));
-        buttons.push(care(texts, "window-change-pin", Care::ChangePin, &login.store));
+        buttons.push(care(texts, "window-verify", Care::Verify, &login.store).hint(&login.name));
+        buttons.push(care(texts, "window-change-pin", Care::ChangePin, &login.store).hint(&login.name));
         if login.puk.is_some() {
-            buttons.push(care(texts, "window-unblock", Care::Unblock, &login.store));
+            buttons.push(care(texts, "window-unblock", Care::Unblock, &login.store).hint(&login.name));
         }
     }
     if login.puk.as_ref().is_some_and(|puk| !puk.locked) {
-        buttons.push(care(texts, "window-change-puk", Care::ChangePuk, &login.store));
+        buttons.push(care(texts, "window-change-puk", Care::ChangePuk, &login.store).hint(&login.name));
     }
     let is_bad = login.pin.locked || login.pin.final_try;
     let title = match several {
@@ -50,6 +52,7 @@ pub fn page(texts: Texts, devices: &[DeviceView], stores: &[StoreView], certific
         page.heading(&device.name);
         let mut lines = words::device(texts, device);
         lines.push(words::room(texts, &device.room, false));
+        let lines = lines.iter().map(|line| words::sentence(line)).collect();
         let Some(store) = device.logins.first().map(|login| login.store.clone()) else { continue };
         page.blocks.push(Block::Card(Card {
             mark: if device.standing == "ended" { Mark::Bad } else { Mark::Plain },
@@ -58,25 +61,26 @@ pub fn page(texts: Texts, devices: &[DeviceView], stores: &[StoreView], certific
             faint: vec![device.device.clone()],
             gauge: gauge(texts, &device.room),
             buttons: vec![
-                Button::new(texts, "window-cleanup", Act::Survey(Some(store.clone()))),
-                care(texts, "window-import", Care::AskImport, &store),
-                care(texts, "window-rename", Care::AskName, &store),
-                care(texts, "window-erase", Care::AskErase, &store),
+                Button::new(texts, "window-cleanup", Act::Survey(Some(store.clone()))).hint(&device.name),
+                care(texts, "window-import", Care::AskImport, &store).hint(&device.name),
+                care(texts, "window-rename", Care::AskName, &store).hint(&device.name),
+                care(texts, "window-erase", Care::AskErase, &store).hint(&device.name),
             ],
         }));
         page.blocks.extend(device.logins.iter().map(|one| Block::Card(login(texts, device, one))));
         let on_it = |view: &&CertificateView| device.logins.iter().any(|login| login.store == view.store);
         for view in certificates.iter().filter(on_it) {
             let mut card = card(texts, view, "");
-            card.buttons.push(Button::new(texts, "window-more", Act::Certificate(view.sha256.clone())));
+            let more = Button::new(texts, "window-more", Act::Certificate(view.sha256.clone()));
+            card.buttons.push(more.hint(format!("{}, {}", purpose(texts, view.kind), view.decimal)));
             page.blocks.push(Block::Card(card));
         }
     }
     for store in stores.iter().filter(|store| store.kind != "token" && store.problem.is_none()) {
-        let mut buttons = vec![care(texts, "window-import", Care::AskImport, &store.id)];
+        let mut buttons = vec![care(texts, "window-import", Care::AskImport, &store.id).hint(&store.name)];
         if store.kind == "file" {
-            buttons.push(care(texts, "window-change-password", Care::ChangePin, &store.id));
-            buttons.push(Button::new(texts, "window-backup", Act::Go(Place::Backup)));
+            buttons.push(care(texts, "window-change-password", Care::ChangePin, &store.id).hint(&store.name));
+            buttons.push(Button::new(texts, "window-backup", Act::Go(Place::Backup)).hint(&store.name));
         }
         page.blocks.push(Block::Card(Card {
             title: store.name.clone(),
@@ -111,32 +115,23 @@ fn file(texts: Texts, name: &'static str, key: &str, value: String) -> Field {
 
 /// The page for another name.
 pub fn name(texts: Texts, store: &str, current: &str) -> Page {
-    let field = Field {
-        name: "name",
-        label: texts.get("window-name", &[]),
-        value: current.to_owned(),
-        ..Field::default()
-    };
+    let field =
+        Field { name: "name", label: texts.get("window-name", &[]), value: current.to_owned(), ..Field::default() };
     let lines = vec![texts.get("window-name-lines", &[])];
     asked(texts, "window-rename", lines, field, care(texts, "window-save", Care::Name, store).main())
 }
 
 /// The page for an import.
 pub fn import(texts: Texts, store: &str, current: &str) -> Page {
-    let lines = vec![
-        texts.get("window-import-lines", &[("store", current)]),
-        texts.get("import-not-made-there", &[]),
-    ];
+    let lines = vec![texts.get("window-import-lines", &[("store", current)]), texts.get("import-not-made-there", &[])];
     let field = file(texts, "file", "window-import-file", String::new());
     asked(texts, "window-import", lines, field, care(texts, "window-import-go", Care::Import, store).main())
 }
 
 /// The page for an export of a certificate with its key.
 pub fn export(texts: Texts, view: &CertificateView, suggested: String) -> Page {
-    let lines = vec![
-        format!("{}, {}", purpose(texts, view.kind), numbers(view)),
-        texts.get("window-export-lines", &[]),
-    ];
+    let lines =
+        vec![format!("{}, {}", purpose(texts, view.kind), numbers(view)), texts.get("window-export-lines", &[])];
     let field = file(texts, "file", "window-export-file", suggested);
     asked(texts, "window-export", lines, field, care(texts, "window-export-go", Care::Export, &view.sha256).main())
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use obnova_client::{
-    AccountView, AuthorityRecord, BackupSetting, Cleanup, CleanupOptions, ClientError, Clock, HelpQuestion,
-    Inventory, JourneyView, LoginOutcome, PfxMac, anchor_file, examine, has_schedule, help_bundle,
-    help_desk, help_message, help_text, install_schedule, remove_schedule, restore, words,
+    AccountView, AuthorityRecord, BackupSetting, Cleanup, CleanupOptions, ClientError, Clock, HelpQuestion, Inventory,
+    JourneyView, LoginOutcome, PfxMac, anchor_file, examine, has_schedule, help_bundle, help_desk, help_message,
+    help_text, install_schedule, remove_schedule, restore, words,
 };
 use obnova_texts::guide;
 
@@ -178,18 +178,20 @@ impl Worker {
             Err(error) if error.code == "no-store" => return Ok(account::page(texts, &[])),
             Err(error) => return Err(error),
         };
-        for view in inventory.views(clock.now()) {
-            // A login is by a commercial certificate that still works.
-            if view.kind != "commercial" || view.unfit.is_some() {
+        for obnova_client::Next { view, next } in inventory.nexts(&home, &clock)? {
+            // A login is by a commercial certificate that still works; one whose successor took its place only rests.
+            if view.kind != "commercial" || view.unfit.is_some() || next == "followed" {
                 continue;
             }
             let (_, certificate) = inventory.certificate(&view.sha256)?;
             let accounts: Vec<AccountView> = inventory.accounts(&home, &certificate)?;
-            let brought = journeys.iter().flat_map(|journey| &journey.items).find(|item| {
-                item.successor.as_ref().is_some_and(|successor| successor.sha256 == view.sha256)
-            });
+            let brought = journeys
+                .iter()
+                .flat_map(|journey| &journey.items)
+                .find(|item| item.successor.as_ref().is_some_and(|successor| successor.sha256 == view.sha256));
+            let is_brought = brought.is_some();
             let registered = brought.map(|item| item.registered).filter(|is| *is || accounts.is_empty());
-            known.push(account::Known { certificate: view, registered, accounts });
+            known.push(account::Known { certificate: view, registered, is_brought, accounts });
         }
         known.sort_by(|a, b| b.certificate.not_after.cmp(&a.certificate.not_after));
         Ok(account::page(texts, &known))
@@ -255,7 +257,8 @@ impl Worker {
         let texts = self.texts();
         let is_technical = self.ticket.0;
         let mut kept = self.home.help_contact()?;
-        let typed = |name: &str, old: &str| fields.get(name).map_or_else(|| old.to_owned(), |new| new.trim().to_owned());
+        let typed =
+            |name: &str, old: &str| fields.get(name).map_or_else(|| old.to_owned(), |new| new.trim().to_owned());
         kept.organisation = typed("organisation", &kept.organisation);
         kept.reference = typed("reference", &kept.reference);
         let mailbox = typed("mailbox", &kept.to);
@@ -347,8 +350,13 @@ impl Worker {
                 if !path.exists() {
                     return Err(ClientError::new("file-error", path.display()));
                 }
-                let is_module = path.extension().is_some_and(|ending| ["so", "dll", "dylib"].iter().any(|e| ending == *e));
-                if is_module { self.home.add_module(&path)? } else { self.home.add_file(&path)? }
+                let is_module =
+                    path.extension().is_some_and(|ending| ["so", "dll", "dylib"].iter().any(|e| ending == *e));
+                if is_module {
+                    self.home.add_module(&path)?
+                } else {
+                    self.home.add_file(&path)?
+                }
                 self.inventory = None;
             }
             Setting::ForgetStore(path) => {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use obnova_client::{
-    CertificateView, ClientError, Flow, Invitation, Inventory, Journey, JourneyView, Mailed, Outlook, Preflight,
+    CertificateView, ClientError, Flow, Inventory, Invitation, Journey, JourneyView, Mailed, Outlook, Preflight,
     Progress, RenewOptions, Station, anchor_file, has_schedule,
 };
 
@@ -28,7 +28,8 @@ impl<'a> Told<'a> {
     }
 
     fn show(&self) {
-        self.talk.tell(Tell::Work(renew::steps(self.talk.texts(), &self.kinds, &self.reached)));
+        let (steps, done, all) = renew::steps(self.talk.texts(), &self.kinds, &self.reached);
+        self.talk.tell(Tell::Work { steps, done, all });
     }
 }
 
@@ -56,7 +57,7 @@ fn nothing_looked_at() -> ClientError {
 impl Worker {
     /// What a renewal would be.
     pub(crate) fn outlook(&mut self, only: Option<&str>) -> Result<Page, ClientError> {
-        self.inventory = None;
+        // What was opened by a password stays open.
         self.look()?;
         let inventory = self.inventory.as_ref().ok_or_else(nothing_looked_at)?;
         let outlook = Outlook::of(&self.home, inventory, only, &self.clock)?;
@@ -88,9 +89,11 @@ impl Worker {
         };
         let inventory = self.inventory.as_ref().ok_or_else(nothing_looked_at)?;
         let mut given = Fields::new();
-        for view in &outlook.certificates {
+        for (nth, view) in outlook.certificates.iter().enumerate() {
             let (_, old) = inventory.certificate(&view.sha256)?;
-            self.talk.give(given.clone());
+            if nth > 0 {
+                self.talk.give(given.clone());
+            }
             let mailed = Mailed::prepare(&self.home, inventory, &old, (None, None), &self.talk)?;
             given.extend(mailed.answers().0);
         }
@@ -147,14 +150,13 @@ impl Worker {
         let (mut worst, mut failed) = (Flow::Done, None);
         for id in &ids {
             let path: PathBuf = self.home.folder().join("journeys").join(format!("{id}.journal"));
-            let walked = Journey::resume(&self.home, &path, inventory, None, &self.talk, &self.clock).and_then(
-                |mut journey| {
+            let walked =
+                Journey::resume(&self.home, &path, inventory, None, &self.talk, &self.clock).and_then(|mut journey| {
                     if ask_again {
                         journey.ask_again()?;
                     }
                     self.walk(journey)
-                },
-            );
+                });
             match walked {
                 Ok(flow) if worst == Flow::Done || matches!(flow, Flow::Refused(_)) => worst = flow,
                 Ok(_) => {}

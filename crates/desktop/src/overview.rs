@@ -1,9 +1,9 @@
 //! The first screen: certificates over all devices as cards, what is next, and one clear button when something should be
 //! done now; and a certificate with everything about it.
 
-use obnova_client::words::days;
+use obnova_client::words::{day, days, sentence};
 use obnova_client::{CardView, CertificateView, JourneyView, Next, StoreView, words};
-use obnova_texts::{Language, Texts};
+use obnova_texts::Texts;
 
 use crate::page::{Act, Block, Button, Card, Care, Mark, Page, Place};
 
@@ -22,17 +22,6 @@ pub struct Overview {
     pub open: Vec<JourneyView>,
     /// Whether an authority has decided about one of them.
     pub is_decided: bool,
-}
-
-/// A day as people write it in this language.
-pub(crate) fn day(texts: Texts, rfc3339: &str) -> String {
-    let date = rfc3339.get(..10).unwrap_or_default();
-    match date.split('-').collect::<Vec<_>>().as_slice() {
-        [year, month, day] if texts.language() == Language::Czech => {
-            format!("{}. {}. {year}", day.trim_start_matches('0'), month.trim_start_matches('0'))
-        }
-        _ => date.to_owned(),
-    }
 }
 
 /// What a certificate is for, in plain words.
@@ -186,11 +175,11 @@ pub fn certificate(texts: Texts, view: &CertificateView, store: &StoreView) -> P
     ];
     let device = view.device_until.as_deref().map(|until| day(texts, until)).unwrap_or_default();
     match view.device {
-        Some(code) => lines.push(texts.get(&format!("device-{code}"), &[("until", &device)])),
+        Some(code) => lines.push(sentence(&texts.get(&format!("device-{code}"), &[("until", &device)]))),
         None if view.qualified_device => lines.push(word("claims-device")),
         None => {}
     }
-    lines.extend(view.unfit.map(|code| word(&format!("unfit-{code}"))));
+    lines.extend(view.unfit.map(|code| sentence(&word(&format!("unfit-{code}")))));
     let (sha256, id) = (view.sha256.clone(), view.store.clone());
     let mut buttons = copies(texts, view);
     buttons.push(Button::new(texts, "window-prove", Act::Prove(sha256.clone())));

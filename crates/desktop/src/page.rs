@@ -25,15 +25,8 @@ pub enum Place {
 
 impl Place {
     /// All places, in their order.
-    pub const ALL: [Self; 7] = [
-        Self::Overview,
-        Self::Devices,
-        Self::Cleanup,
-        Self::Backup,
-        Self::Account,
-        Self::Help,
-        Self::Settings,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Overview, Self::Devices, Self::Cleanup, Self::Backup, Self::Account, Self::Help, Self::Settings];
 
     /// Key of its name in the texts.
     pub fn key(self) -> &'static str {
@@ -354,5 +347,13 @@ impl Page {
     pub fn notice(&mut self, mark: Mark, title: impl Into<String>, faint: &str) {
         let faint = if faint.is_empty() { Vec::new() } else { vec![faint.to_owned()] };
         self.blocks.insert(0, Block::Notice(Card { mark, title: title.into(), faint, ..Card::default() }));
+    }
+
+    /// Puts a box above everything else; what the page offers below anyway, the box does not offer again.
+    pub fn above(&mut self, mut block: Block) {
+        if let Block::Notice(card) | Block::Card(card) = &mut block {
+            card.buttons.retain(|button| !self.buttons.iter().any(|below| below.act == button.act));
+        }
+        self.blocks.insert(0, block);
     }
 }

@@ -1,8 +1,6 @@
 //! The way of a renewal, one decision a screen: what will happen, what the authority said, the work, and how it ended.
 
-use obnova_client::{
-    Adopted, CertificateView, Flow, JourneyView, Outlook, PlanView, RoomView, Station, words, words::days,
-};
+use obnova_client::{Adopted, CertificateView, Flow, JourneyView, Outlook, PlanView, RoomView, Station, words};
 use obnova_texts::Texts;
 
 use crate::overview::{card, copies, numbers, purpose, until};
@@ -40,9 +38,6 @@ pub fn outlook(texts: Texts, outlook: &Outlook) -> Page {
         texts.get(&format!("way-{}", outlook.way), &[("authority", &outlook.authority)]),
         texts.get(&format!("fits-{}", outlook.fits), &[("store", &outlook.store_name)]),
     ];
-    if let Some(room) = &outlook.room {
-        lines.push(words::room(texts, room, false));
-    }
     let (least, most) = (outlook.minutes.0.to_string(), outlook.minutes.1.to_string());
     lines.push(texts.get("window-minutes", &[("least", &least), ("most", &most)]));
     lines.push(texts.get("window-old-works", &[]));
@@ -68,8 +63,8 @@ pub fn plan(texts: Texts, view: &PlanView, is_ready: bool) -> Page {
             mark: if is_good { Mark::Plain } else { Mark::Due },
             title: format!("{}. {}", nth + 1, purpose(texts, item.certificate.kind)),
             lines: vec![
-                days(texts, item.certificate.days_left),
-                texts.get(&format!("reason-{}", item.verdict), &[]),
+                until(texts, &item.certificate),
+                words::sentence(&texts.get(&format!("reason-{}", item.verdict), &[])),
             ],
             faint: vec![numbers(&item.certificate)],
             ..Card::default()
@@ -88,10 +83,19 @@ pub fn plan(texts: Texts, view: &PlanView, is_ready: bool) -> Page {
         }));
     }
     let mut loses_mail = false;
-    for (who, why) in &view.must_act {
+    let refused = view.items.iter().filter(|item| !["issue", "unasked"].contains(&item.verdict.as_str()));
+    let mut reasons: Vec<String> = refused.map(|item| texts.get(&format!("reason-{}", item.verdict), &[])).collect();
+    reasons.dedup();
+    let mut must_act = view.must_act.clone();
+    must_act.dedup();
+    for (who, why) in &must_act {
         loses_mail |= why == "agree-to-lose-old-mail";
         let own = format!("window-must-act-{why}");
-        let words = texts.get(if texts.has(&own) { &own } else { own.trim_start_matches("window-") }, &[]);
+        let words = match why.as_str() {
+            // Whoever is asked must hear why, not that there is a reason.
+            "authority-refuses" => reasons.join("; "),
+            _ => texts.get(if texts.has(&own) { &own } else { own.trim_start_matches("window-") }, &[]),
+        };
         let title = format!("{}: {words}", texts.get(&format!("who-{who}"), &[]));
         let mut card = Card { mark: Mark::Bad, title, ..Card::default() };
         if !["holder", "nobody"].contains(&who.as_str()) {
@@ -113,32 +117,44 @@ pub fn plan(texts: Texts, view: &PlanView, is_ready: bool) -> Page {
     page
 }
 
-/// All steps of the work, with those that are done.
-pub fn steps(texts: Texts, kinds: &[String], reached: &[Option<Station>]) -> Vec<Step> {
-    let mut rows = Vec::new();
+/// How far the work is: its steps, how many are done, and of how many. A certificate that is finished is one line, and so is
+/// one that did not begin; the one in work is told step by step.
+pub fn steps(texts: Texts, kinds: &[String], reached: &[Option<Station>]) -> (Vec<Step>, usize, usize) {
+    let last = Station::ALL.len() - 1;
+    let mut rows: Vec<Step> = Vec::new();
+    let mut done = 0;
     for (kind, reached) in kinds.iter().zip(reached) {
-        let name = texts.get(&format!("kind-{kind}"), &[]);
+        let name = purpose(texts, kind);
         let at = reached.and_then(|reached| Station::ALL.iter().position(|station| *station == reached));
-        for (nth, station) in Station::ALL.iter().enumerate() {
-            // A qualified certificate is no login: nobody has to be told about it.
-            let untold = *station == Station::Registered && kind == "qualified";
-            let key = if untold { "nobody-to-tell" } else { station.name() };
-            let state = match at {
-                Some(at) if nth <= at => "done",
-                Some(at) if nth == at + 1 => "now",
-                None if nth == 0 && rows.iter().all(|row: &Step| row.state == "done") => "now",
-                _ => "ahead",
-            };
-            rows.push(Step { text: format!("{name}: {}", texts.get(&format!("station-{key}"), &[])), state });
+        done += at.map_or(0, |at| at + 1);
+        let is_first = rows.iter().all(|row| row.state == "done");
+        match at {
+            Some(at) if at == last => rows.push(Step { text: name, state: "done" }),
+            None if !is_first => rows.push(Step { text: name, state: "ahead" }),
+            at => {
+                rows.push(Step { text: name, state: "now" });
+                for (nth, station) in Station::ALL.iter().enumerate() {
+                    // A qualified certificate is no login: nobody has to be told about it.
+                    let untold = *station == Station::Registered && kind == "qualified";
+                    let key = if untold { "nobody-to-tell" } else { station.name() };
+                    let state = match at {
+                        Some(at) if nth <= at => "done",
+                        at if nth == at.map_or(0, |at| at + 1) => "now",
+                        _ => "ahead",
+                    };
+                    let text = words::sentence(&texts.get(&format!("station-{key}"), &[]));
+                    rows.push(Step { text, state });
+                }
+            }
         }
     }
-    rows
+    (rows, done, kinds.len() * Station::ALL.len())
 }
 
 /// A reason as a code or in the authority's words.
 pub(crate) fn reason(texts: Texts, why: &str) -> String {
     let key = format!("reason-{}", why.split(':').next().unwrap_or_default().trim());
-    if texts.has(&key) { texts.get(&key, &[]) } else { why.to_owned() }
+    if texts.has(&key) { words::sentence(&texts.get(&key, &[])) } else { why.to_owned() }
 }
 
 fn successor(texts: Texts, view: &CertificateView) -> Block {
@@ -190,7 +206,7 @@ pub fn ended(texts: Texts, flow: &Flow, journeys: &[JourneyView], is_reminded: b
             for draft in drafts {
                 let lines = vec![texts.get("window-mail-lines", &[]), draft.clone()];
                 let buttons = vec![
-                    new("window-mail-open", Act::Show(draft.clone())).first(),
+                    new("window-mail-open", Act::Show(draft.clone())).first().hint(draft),
                     new("window-copy-path", Act::Copy(draft.clone())).hint(draft),
                 ];
                 page.blocks.push(notice(Mark::Due, texts.get("window-mail-ready", &[]), lines, buttons));
@@ -263,9 +279,12 @@ mod tests {
     fn steps_stand_in_their_order() {
         let texts = Texts::new(Language::Czech);
         let kinds = ["qualified".to_owned(), "commercial".to_owned()];
-        let rows = steps(texts, &kinds, &[Some(Station::Retired), Some(Station::Keyed)]);
+        let (rows, done, all) = steps(texts, &kinds, &[Some(Station::Retired), Some(Station::Keyed)]);
         let count = |state: &str| rows.iter().filter(|row| row.state == state).count();
-        assert_eq!((count("done"), count("now"), count("ahead")), (13, 1, 8));
-        assert_eq!(steps(texts, &kinds, &[None, None])[0].state, "now");
+        // The finished one is a line; of the other, its name and the next step are in work.
+        assert_eq!((count("done"), count("now"), count("ahead")), (3, 2, 8));
+        assert_eq!((done, all), (13, 22));
+        let (rows, ..) = steps(texts, &kinds, &[None, None]);
+        assert_eq!(rows.iter().map(|row| row.state).filter(|state| *state == "now").count(), 2);
     }
 }

@@ -33,9 +33,8 @@ fn set(texts: Texts, key: &str, setting: Setting) -> Button {
 pub fn page(texts: Texts, settings: &Settings) -> Page {
     let mut page = Page::of(texts, Place::Settings);
     let word = |key: &str| texts.get(key, &[]);
-    let chosen = |title: &str, buttons: Vec<Button>| {
-        Block::Card(Card { title: word(title), buttons, ..Card::default() })
-    };
+    let chosen =
+        |title: &str, buttons: Vec<Button>| Block::Card(Card { title: word(title), buttons, ..Card::default() });
     let is_czech = texts.language() == Language::Czech;
     page.blocks.push(chosen(
         "window-set-language",

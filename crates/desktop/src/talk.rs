@@ -63,7 +63,7 @@ pub(crate) enum Tell {
     Busy(String),
     Page(Page),
     Question(Question),
-    Work(Vec<Step>),
+    Work { steps: Vec<Step>, done: usize, all: usize },
     Warning(String),
     Style { texts: Texts, look: String, text: u16 },
 }
@@ -79,7 +79,7 @@ pub(crate) struct Talk {
     /// Secrets of this work, by the store that each is for.
     known: RefCell<Vec<(String, Pin)>>,
     /// Answers that were given already, by the names of fields.
-    given: RefCell<Fields>,
+    given: RefCell<Option<Fields>>,
     /// What the next question says first.
     trouble: RefCell<Option<String>>,
     may_spend_last_try: Cell<bool>,
@@ -128,7 +128,7 @@ impl Talk {
     /// Forgets every secret: the work is over, or a secret was refused and is not sent again.
     pub(crate) fn forget(&self) {
         self.known.borrow_mut().clear();
-        self.given.borrow_mut().clear();
+        self.given.borrow_mut().take();
         self.may_spend_last_try.set(false);
         self.trouble.borrow_mut().take();
         self.step.borrow_mut().clear();
@@ -148,7 +148,7 @@ impl Talk {
 
     /// Answers that the person gave already.
     pub(crate) fn give(&self, given: Fields) {
-        *self.given.borrow_mut() = given;
+        *self.given.borrow_mut() = Some(given);
     }
 
     /// Asks, and waits for as long as the person needs.
@@ -183,7 +183,13 @@ impl Talk {
     }
 
     /// Asks for something new twice, until both are the same.
-    fn new_secret(&self, key: &str, again: &str, name: &str, length: Option<(usize, usize)>) -> Result<Pin, ClientError> {
+    fn new_secret(
+        &self,
+        key: &str,
+        again: &str,
+        name: &str,
+        length: Option<(usize, usize)>,
+    ) -> Result<Pin, ClientError> {
         let texts = self.texts();
         let hint = length.map_or_else(String::new, |(least, most)| {
             texts.get("tries-length", &[("least", &least.to_string()), ("most", &most.to_string())])
@@ -209,7 +215,7 @@ impl Talk {
     fn old_secret(&self, key: &str, store: &StoreInfo, tries: Option<&TriesView>) -> Result<Pin, ClientError> {
         let texts = self.texts();
         let mut lines = vec![texts.get("window-for", &[("store", &store.name)])];
-        lines.extend(tries.map(|tries| words::tries(texts, tries)));
+        lines.extend(tries.map(|tries| texts.get("window-tries", &[("tries", &words::tries(texts, tries))])));
         let title = texts.get(key, &[]);
         self.secret(&Question { title: title.clone(), label: title, lines, ..Question::default() })
     }
@@ -284,8 +290,13 @@ impl PinSource for Talk {
     }
 
     fn field(&self, field: &Field) -> Result<String, ClientError> {
-        if let Some(given) = self.given.borrow().get(&field.key) {
-            return Ok(given.clone());
+        if let Some(given) = self.given.borrow().as_ref() {
+            match given.get(&field.key) {
+                Some(given) => return Ok(given.clone()),
+                // It was left out.
+                None if field.optional => return Ok(String::new()),
+                None => {}
+            }
         }
         let texts = self.texts();
         let question = Question {

@@ -9,9 +9,9 @@ use obnova_client::Pin;
 use obnova_texts::{Language, Texts};
 use slint::{ComponentHandle, Image, Model, ModelRc, SharedString, VecModel};
 
-use crate::pictures::picture;
 use crate::page::{self, Act, Block, Button, Card, Field, Page, Place};
-use crate::screens::{App, Shortcut, Look, Mark, Reveal, Shape, Theme, View, Words};
+use crate::pictures::picture;
+use crate::screens::{App, Look, Mark, Reveal, Shape, Shortcut, Theme, View, Words};
 use crate::screens::{Block as BlockRow, Button as ButtonRow, Place as PlaceRow, Step as StepRow};
 use crate::talk::{Ask, Fields, Question, Step, Talk, Tell};
 use crate::worker;
@@ -244,7 +244,9 @@ impl Seen {
             Block::Text(text) => words(Shape::Text, text),
             Block::Faint(text) => words(Shape::Faint, text),
             Block::MadeWith => words(Shape::MadeWith, ""),
-            Block::Picture(name, seen) => BlockRow { picture: image(name, self.language), ..words(Shape::Picture, seen) },
+            Block::Picture(name, seen) => {
+                BlockRow { picture: image(name, self.language), ..words(Shape::Picture, seen) }
+            }
             Block::Card(card) => self.card(Shape::Card, card),
             Block::Notice(card) => self.card(Shape::Notice, card),
             Block::Field(Field { name, label, hint, value, takes_focus, is_long }) => {
@@ -300,10 +302,8 @@ pub fn draw(app: &App, drawn: &Drawn, texts: Texts, page: &Page) {
 }
 
 fn places(app: &App, texts: Texts, here: Option<Place>) {
-    let rows = Place::ALL.map(|place| PlaceRow {
-        text: texts.get(place.key(), &[]).into(),
-        is_here: Some(place) == here,
-    });
+    let rows =
+        Place::ALL.map(|place| PlaceRow { text: texts.get(place.key(), &[]).into(), is_here: Some(place) == here });
     app.set_places(model(rows.to_vec()));
 }
 
@@ -322,11 +322,11 @@ pub fn ask(app: &App, question: &Question) {
 }
 
 /// Draws how far the work is.
-pub fn work(app: &App, texts: Texts, steps: &[Step]) {
+pub fn work(app: &App, texts: Texts, (steps, done, all): (&[Step], usize, usize)) {
     let rows: Vec<StepRow> =
         steps.iter().map(|step| StepRow { text: step.text.as_str().into(), state: step.state.into() }).collect();
-    let done = rows.iter().filter(|step| step.state == "done").count();
     app.set_steps_done(i32::try_from(done).unwrap_or(0));
+    app.set_steps_all(i32::try_from(all).unwrap_or(1));
     let shown = app.get_steps();
     if shown.row_count() == rows.len() {
         // Only what changed: a row that is made anew would be read aloud anew.
@@ -342,7 +342,10 @@ pub fn work(app: &App, texts: Texts, steps: &[Step]) {
     app.set_step(texts.get("window-step-of", &[("nth", "3"), ("all", "3")]).into());
     app.set_promise(texts.get("window-work-promise", &[]).into());
     app.set_is_busy(false);
-    app.set_view(View::Work);
+    if app.get_view() != View::Work {
+        app.set_view(View::Work);
+        app.invoke_turned();
+    }
 }
 
 /// Draws what the worker tells.
@@ -355,7 +358,7 @@ fn show(app: &App, drawn: &Drawn, spoken: &Cell<Texts>, told: Tell) {
         }
         Tell::Page(page) => draw(app, drawn, texts, &page),
         Tell::Question(question) => ask(app, &question),
-        Tell::Work(steps) => work(app, texts, &steps),
+        Tell::Work { steps, done, all } => work(app, texts, (&steps, done, all)),
         Tell::Warning(text) => app.set_warning(text.into()),
         Tell::Style { texts, look, text } => {
             spoken.set(texts);

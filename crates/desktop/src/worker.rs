@@ -216,7 +216,7 @@ impl Worker {
             }
         };
         if let Some(error) = trouble {
-            page.blocks.insert(0, help::notice(texts, error));
+            page.above(help::notice(texts, error));
         }
         self.talk.tell(Tell::Page(page));
     }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use obnova_client::{
-    AccountView, AuthorityRecord, Backup, BackupSetting, CardView, CertificateView, ClientError, CleanupItem, DeviceView,
-    Finding, Flow, ForeignAccount, Health, HelpContact, ItemView, JourneyView, Next, Outlook, PinView, RoomView,
-    Station, StoreSetting, StoreView, TriesView, WindowSetting,
+    AccountView, AuthorityRecord, Backup, BackupSetting, CardView, CertificateView, CleanupItem, ClientError,
+    DeviceView, Finding, Flow, ForeignAccount, Health, HelpContact, ItemView, JourneyView, Next, Outlook, PinView,
+    RoomView, Station, StoreSetting, StoreView, TriesView, WindowSetting,
 };
 use obnova_desktop::page::Page;
 use obnova_desktop::{Question, Step, account, backup, cleanup, device, help, overview, renew, settings};
@@ -16,12 +16,18 @@ use obnova_texts::Texts;
 pub(crate) enum Screen {
     Page(Page),
     Question(Question),
-    Work(Vec<Step>, String),
+    Work((Vec<Step>, usize, usize), String),
 }
 
 const STORE: &str = "token:TokenME EVO:0001234567";
 
-fn certificate(kind: &'static str, decimal: &str, hexadecimal: &str, not_after: &str, days_left: i64) -> CertificateView {
+fn certificate(
+    kind: &'static str,
+    decimal: &str,
+    hexadecimal: &str,
+    not_after: &str,
+    days_left: i64,
+) -> CertificateView {
     let issuer = if kind == "qualified" { "PostSignum Qualified CA 4" } else { "PostSignum Public CA 5" };
     CertificateView {
         store: STORE.to_owned(),
@@ -107,7 +113,7 @@ fn journey(station: &str, done: bool, refused: Option<&str>, draft: Option<&str>
         receipt: None,
         refused: refused.filter(|_| kind == "commercial").map(str::to_owned),
         registered: done,
-        draft: draft.map(str::to_owned),
+        draft: draft.map(|draft| format!("{draft}-{kind}.eml")),
         told: Vec::new(),
     };
     let [one, two] = successors();
@@ -185,11 +191,12 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
             ..overview::Overview::default()
         },
     );
-    stopped.blocks.insert(0, help::notice(texts, &full));
+    stopped.above(help::notice(texts, &full));
     let kinds = ["qualified".to_owned(), "commercial".to_owned()];
     let known = account::Known {
         certificate: successors()[1].clone(),
         registered: Some(true),
+        is_brought: true,
         accounts: vec![AccountView {
             account: jip(),
             decimal: "24117103".to_owned(),
@@ -219,7 +226,7 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
         label: texts.get(key, &[]),
         lines: vec![
             texts.get("window-for", &[("store", "TokenME Jany Dvořákové")]),
-            obnova_client::words::tries(texts, &tries(false)),
+            texts.get("window-tries", &[("tries", &obnova_client::words::tries(texts, &tries(false)))]),
         ],
         ..Question::default()
     };
@@ -260,10 +267,7 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
         ("certificate", page(overview::certificate(texts, &qualified(), &token()))),
         ("renew", page(renew::outlook(texts, &outlook("asked")))),
         ("pin", Screen::Question(asked("window-pin"))),
-        (
-            "pad",
-            Screen::Question(Question { on_pad: true, label: String::new(), ..asked("window-pin") }),
-        ),
+        ("pad", Screen::Question(Question { on_pad: true, label: String::new(), ..asked("window-pin") })),
         (
             "work",
             Screen::Work(
@@ -273,16 +277,13 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
         ),
         ("done", page(renew::ended(texts, &Flow::Done, &[journey("retired", true, None, None)], true))),
         ("waiting", page(renew::ended(texts, &waiting, &[journey("submitted", false, None, None)], false))),
-        (
-            "refused",
-            page(renew::ended(texts, &Flow::Refused("debt".to_owned()), &[refused], true)),
-        ),
+        ("refused", page(renew::ended(texts, &Flow::Refused("debt".to_owned()), &[refused], true))),
         (
             "mail",
             page(renew::ended(
                 texts,
                 &waiting,
-                &[journey("requested", false, None, Some("/home/jana/.local/share/obnova/requests/2026-12-09.eml"))],
+                &[journey("requested", false, None, Some("/home/jana/.local/share/obnova/requests/2026-12-09"))],
                 true,
             )),
         ),
@@ -294,7 +295,11 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
             page(cleanup::found(
                 texts,
                 &[
-                    clean(Some(certificate("qualified", "20110117", "132dc75", "2025-12-29T08:00:00Z", -345)), true, "goes-expired"),
+                    clean(
+                        Some(certificate("qualified", "20110117", "132dc75", "2025-12-29T08:00:00Z", -345)),
+                        true,
+                        "goes-expired",
+                    ),
                     clean(Some(commercial()), false, "stays-not-registered"),
                     clean(None, false, "stays-unknown-request"),
                 ],
@@ -345,4 +350,3 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
         ),
     ]
 }
-

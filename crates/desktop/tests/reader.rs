@@ -15,7 +15,8 @@ use crate::pictures::put;
 const SHOWN: [&str; 5] = ["overview", "renew", "pin", "work", "device"];
 
 /// Programs and modules that the look takes.
-const TAKES: [&str; 3] = ["/usr/bin/Xvfb", "/usr/bin/dbus-run-session", "/usr/libexec/at-spi-bus-launcher"];
+const TAKES: [&str; 4] =
+    ["/usr/bin/openbox", "/usr/bin/Xvfb", "/usr/bin/dbus-run-session", "/usr/libexec/at-spi-bus-launcher"];
 
 /// Shows a screen in a real window until it is ended.
 pub(crate) fn show(name: &str) {
@@ -45,24 +46,25 @@ pub(crate) fn compare() -> Option<bool> {
     let mut ok = true;
     for tag in ["cs", "en"] {
         for name in SHOWN {
+            let aside = std::env::current_exe().unwrap().with_file_name(format!("seen-{name}.{tag}.txt"));
+            let _ = std::fs::remove_file(&aside);
             let output = Command::new("xvfb-run")
                 .args(["-a", "dbus-run-session", "--", "/usr/bin/python3"])
                 .arg(here.join("atspi/tree.py"))
                 .arg(std::env::current_exe().unwrap())
+                .arg(&aside)
                 .env(crate::STORY, format!("shown-{name}.{tag}"))
                 .env("NO_AT_BRIDGE", "0")
                 .env("LC_ALL", "C.UTF-8")
                 .output()
                 .unwrap();
-            let seen = String::from_utf8_lossy(&output.stdout).into_owned();
+            let seen = std::fs::read_to_string(&aside).unwrap_or_default();
             let path = here.join("atspi").join(format!("{name}.{tag}.txt"));
             if std::env::var("OBNOVA_PICTURES").as_deref() == Ok("write") {
                 std::fs::write(&path, &seen).unwrap();
             }
             let known = std::fs::read_to_string(&path).unwrap_or_default();
             if seen != known || seen.is_empty() {
-                let aside = std::env::current_exe().unwrap().with_file_name(format!("seen-{name}.{tag}.txt"));
-                std::fs::write(&aside, &seen).unwrap();
                 let error = String::from_utf8_lossy(&output.stderr).into_owned();
                 println!("a screen reader is told otherwise of {name}.{tag}: see {}\n{error}", aside.display());
                 ok = false;

@@ -11,7 +11,7 @@ use i_slint_backend_testing::{AccessibleRole, ElementHandle};
 use obnova_desktop::{App, Settings, View, open};
 use obnova_testkit::softhsm_module;
 use obnova_texts::{Language, Texts};
-use slint::ComponentHandle;
+use slint::{ComponentHandle, Model};
 
 use crate::pictures::{field, named, without_screen};
 use crate::{Needs, programs};
@@ -55,7 +55,8 @@ fn text(key: &str) -> String {
 pub(crate) fn misbehave(place: &Path, rules: &str, child: &mut Command) {
     let module = programs().join("libfaultp11.so");
     assert!(module.exists(), "build it first: cargo build --package faultp11");
-    let settings = format!("discover = false\nbackup = false\n\n[[store]]\nmodule = {:?}\n", module.display().to_string());
+    let settings =
+        format!("discover = false\nbackup = false\n\n[[store]]\nmodule = {:?}\n", module.display().to_string());
     std::fs::write(place.join("home/obnova.toml"), settings).unwrap();
     write_rules(place, rules);
     child.env("FAULTP11_RULES", place.join("rules"));
@@ -224,7 +225,9 @@ fn all_texts(app: &App) -> String {
 
 /// Waits until a text is seen somewhere.
 fn sees(part: String) -> Act {
-    wait(move |app| !app.get_is_busy() && all_texts(app).contains(&part))
+    // Words that begin a line have a capital letter.
+    let part = part.to_lowercase();
+    wait(move |app| !app.get_is_busy() && all_texts(app).to_lowercase().contains(&part))
 }
 
 fn says(key: &'static str) -> Act {
@@ -326,8 +329,8 @@ fn wrong_pin() -> Vec<Act> {
         pin("000002"),
         wait(move |app| is_asked(app, &last())),
         check(named),
+        // What was typed before the word is what the last try is spent on.
         answer(last(), "ANO"),
-        pin("000002"),
         trouble("pin-locked"),
         go("window-devices"),
         on("window-devices"),
@@ -486,7 +489,7 @@ fn device() -> Vec<Act> {
         fill("window-import-file", file()),
         press("window-import-go"),
         answer(text("window-password"), "spatne"),
-        sees(text("window-password")),
+        says("error-password-wrong"),
         answer(text("window-password"), "heslo"),
         pin(PIN),
         says("import-not-made-there"),
@@ -499,7 +502,6 @@ fn device() -> Vec<Act> {
         press("window-erase"),
         on("window-erase"),
         check(named),
-        fill("window-erase-hint", String::new()),
         press("window-erase-go"),
         trouble("name-not-typed"),
         go("window-cleanup"),
@@ -646,7 +648,6 @@ fn foreign_story() -> Vec<Act> {
             shell(
                 &folder(),
                 "eml=$(ls home/requests/*.eml); openssl smime -verify -in $eml -CAfile ca.pem -purpose any -out inner 2>/dev/null
-                 grep -q DEMO-1 inner || base64 -d <(sed -n '/text\\/plain/,/--obnova/p' inner | grep -E '^[A-Za-z0-9+/=]+$') 2>/dev/null | grep -q DEMO-1 || true
                  cp home/requests/*.req request.req
                  openssl req -in request.req -verify -noout 2>/dev/null
                  openssl x509 -req -in request.req -CA ca.pem -CAkey ca.key -set_serial 4712 -days 385 -extfile ca.cnf \

@@ -1,6 +1,7 @@
 # České texty okna. Každý klíč je i v window.en.ftl; porovnává je test.
 
 window-title = obnova
+window-place-hint = Místo v programu
 window-places = Místa
 window-overview = Moje certifikáty
 window-devices = Zařízení
@@ -130,6 +131,7 @@ window-invitation-file = Soubor s pozvánkou
 window-enroll = Certifikát patří sem
 
 window-pin = PIN
+window-tries = Pokusy: { $tries }
 window-password = Heslo
 window-puk = PUK
 window-new-pin = Nový PIN

@@ -1,6 +1,7 @@
 # English texts of the window. Every key stands in window.cs.ftl as well; a test compares them.
 
 window-title = obnova
+window-place-hint = A place of the program
 window-places = Places
 window-overview = My certificates
 window-devices = Devices
@@ -130,6 +131,7 @@ window-invitation-file = File of the invitation
 window-enroll = Put the certificate here
 
 window-pin = PIN
+window-tries = Tries: { $tries }
 window-password = Password
 window-puk = PUK
 window-new-pin = New PIN

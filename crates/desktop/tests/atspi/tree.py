@@ -22,6 +22,7 @@ STATES = {
     pyatspi.STATE_FOCUSED: "focused",
     pyatspi.STATE_FOCUSABLE: "focusable",
     pyatspi.STATE_CHECKED: "checked",
+    pyatspi.STATE_PRESSED: "pressed",
     pyatspi.STATE_EDITABLE: "editable",
 }
 
@@ -50,6 +51,9 @@ def told(node, depth, lines):
             told(child, depth + 1, lines)
 
 
+# A window gets the focus from a window manager.
+manager = subprocess.Popen(["openbox"], stderr=subprocess.DEVNULL)
+time.sleep(0.5)
 child = subprocess.Popen([sys.argv[1]])
 try:
     lines, calm = [], 0
@@ -69,6 +73,8 @@ try:
         else:
             calm = 0
         lines = seen
-    print("\n".join(lines))
+    with open(sys.argv[2], "w", encoding="utf-8") as told_here:
+        told_here.write("\n".join(lines) + "\n")
 finally:
     child.kill()
+    manager.kill()
