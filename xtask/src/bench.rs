@@ -11,7 +11,7 @@ use obnova_remote::cmp::{CmpService, Credential, Outcome as Answered, Wish, prep
 use obnova_remote::{HttpClient, TlsTrust};
 use obnova_testkit::{CardStand, Engine, MANAGEMENT_KEY, Store, World, WorldOptions, YKCS11, softhsm_module};
 
-use crate::{Outcome, root};
+use crate::{Outcome, bench_window as window, root};
 
 /// Connections that ask at the same time.
 const CLIENTS: usize = 8;
@@ -25,6 +25,9 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
         crate::run("cargo", &["build", "--quiet", "--release", "--workspace", "--bins"])?;
         let again = [&["bench", "--measured"], arguments].concat();
         return crate::run("target/release/xtask", &again);
+    }
+    if arguments.contains(&"--window") {
+        return window::run();
     }
     if arguments.contains(&"--device") {
         device()?;
@@ -40,7 +43,8 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     renewal()?;
     device()?;
     cards()?;
-    listing()
+    listing()?;
+    window::run()
 }
 
 fn world(store: Store, issuer_key: &'static str, log: &str) -> Result<(World, tempfile::TempDir), String> {

@@ -1,64 +1,119 @@
-//! `cargo xtask dist`: one archive with both programs, completions, manual pages and a bill of materials; a clerk never
-//! runs cargo.
+//! `cargo xtask dist`: what people download. For the holder an archive with `obnova` and `obnova-desktop`, completions, manual
+//! pages, the guide and a bill of materials; on Debian a package and for Windows an installer as well; for the operator an
+//! archive with `obnova-server`. A clerk never runs cargo.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::{Outcome, root, run as program};
+use crate::{Outcome, guide, package, root, run as program};
 
-/// The programs that are packed.
-const PROGRAMS: [&str; 2] = ["obnova", "obnova-server"];
+/// What the holder gets.
+const HOLDER: [&str; 2] = ["obnova", "obnova-desktop"];
 
-/// Builds for this system, or for `--target TRIPLE`, and packs.
+/// Builds for this system, or for `--target TRIPLE`, and packs. With `--dev` the programs are those of the tests, stripped:
+/// the packages are the same, and made in minutes.
 pub(crate) fn run(arguments: &[&str]) -> Outcome {
     let target = arguments.iter().position(|argument| *argument == "--target").and_then(|at| arguments.get(at + 1));
-    let mut build = vec!["build", "--release", "--locked", "--package", "obnova-cli", "--package", "obnova-server"];
+    let is_dev = arguments.contains(&"--dev");
+    let system = target.map_or_else(host, |target| Ok((*target).to_owned()))?;
+    let is_windows = system.contains("windows");
+    let mut build = vec!["build", "--quiet", "--locked", "--package", "obnova-cli", "--package", "obnova-desktop"];
+    if !is_windows {
+        build.extend(["--package", "obnova-server"]);
+    }
+    if !is_dev {
+        build.push("--release");
+    }
     let mut folder = root().join("target");
     if let Some(target) = target {
         build.extend(["--target", target]);
         folder.push(target);
     }
+    folder.push(if is_dev { "debug" } else { "release" });
     program("cargo", &build)?;
-    let system = target.map_or_else(host, |target| Ok((*target).to_owned()))?;
-    let is_windows = system.contains("windows");
-    let name = format!("obnova-{}-{system}", env!("CARGO_PKG_VERSION"));
     let dist = root().join("target/dist");
-    let place = dist.join(&name);
-    let failed = |error: std::io::Error| format!("{}: {error}", place.display());
-    let _ = std::fs::remove_dir_all(&place);
-    std::fs::create_dir_all(&place).map_err(failed)?;
-    for program in PROGRAMS {
-        let file = if is_windows { format!("{program}.exe") } else { program.to_owned() };
-        std::fs::copy(folder.join("release").join(&file), place.join(&file)).map_err(failed)?;
+    std::fs::create_dir_all(&dist).map_err(|error| error.to_string())?;
+    let name = format!("obnova-{}-{system}", env!("CARGO_PKG_VERSION"));
+    let place = fresh(&dist, &name)?;
+    for program in HOLDER {
+        copy_program(&folder, &place, program, is_windows, is_dev)?;
     }
+    share(&place, target.is_some())?;
+    let bill = bill_of_materials(target.copied(), &["cli#", "desktop#"])?;
+    write_json(&place.join("sbom.cdx.json"), &bill)?;
+    pack(&dist, &name, is_windows)?;
+    if is_windows {
+        return package::installer(&dist, &place);
+    }
+    if system.contains("linux") {
+        package::debian(&dist, &place)?;
+    }
+    let name = format!("obnova-server-{}-{system}", env!("CARGO_PKG_VERSION"));
+    let place = fresh(&dist, &name)?;
+    copy_program(&folder, &place, "obnova-server", is_windows, is_dev)?;
+    for paper in ["README.md", "README.cs.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+        copy(&root().join(paper), &place.join(paper))?;
+    }
+    write_json(&place.join("sbom.cdx.json"), &bill_of_materials(target.copied(), &["server#"])?)?;
+    pack(&dist, &name, is_windows)
+}
+
+fn fresh(dist: &Path, name: &str) -> Result<PathBuf, String> {
+    let place = dist.join(name);
+    let _ = std::fs::remove_dir_all(&place);
+    std::fs::create_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
+    Ok(place)
+}
+
+/// Copies a file, and says which when it cannot.
+pub(crate) fn copy(from: &Path, to: &Path) -> Outcome {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    std::fs::copy(from, to).map(|_| ()).map_err(|error| format!("{}: {error}", from.display()))
+}
+
+fn write_json(path: &Path, value: &Value) -> Outcome {
+    let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
+    std::fs::write(path, text).map_err(|error| error.to_string())
+}
+
+fn copy_program(folder: &Path, place: &Path, name: &str, is_windows: bool, is_dev: bool) -> Outcome {
+    let file = if is_windows { format!("{name}.exe") } else { name.to_owned() };
+    copy(&folder.join(&file), &place.join(&file))?;
+    if is_dev {
+        // What a release has been spared by its profile.
+        let strip = if is_windows { "x86_64-w64-mingw32-strip" } else { "strip" };
+        program(strip, &[&place.join(&file).display().to_string()])?;
+    }
+    let size = std::fs::metadata(place.join(&file)).map_or(0, |data| data.len());
+    println!("{file}: {:.1} MB", size as f64 / 1e6);
+    Ok(())
+}
+
+/// Completions, manual pages, the guide, papers, the icon.
+fn share(place: &Path, is_foreign: bool) -> Outcome {
     // The program of this system makes the same words for every other.
-    let speaker = match target {
-        None => place.join("obnova"),
-        Some(_) => root().join("target/release/obnova"),
-    };
-    if speaker.exists() {
-        let home = tempfile::tempdir().map_err(failed)?;
-        let status = Command::new(&speaker)
-            .arg("generate")
-            .arg(place.join("share"))
-            .env("OBNOVA_HOME", home.path())
-            .status()
-            .map_err(failed)?;
-        if !status.success() {
-            return Err("the program did not write its manual pages".to_owned());
+    let built = ["target/release/obnova", "target/debug/obnova"].map(|path| root().join(path));
+    let speaker = if is_foreign { built.into_iter().find(|path| path.exists()) } else { Some(place.join("obnova")) };
+    match speaker {
+        Some(speaker) => {
+            let home = tempfile::tempdir().map_err(|error| error.to_string())?;
+            let mut command = Command::new(speaker);
+            command.arg("generate").arg(place.join("share")).env("OBNOVA_HOME", home.path());
+            if !command.status().is_ok_and(|status| status.success()) {
+                return Err("the program did not write its manual pages".to_owned());
+            }
         }
-    } else {
-        println!("SKIPPED: manual pages need the program of this system: cargo xtask dist, then again with --target");
+        None => println!("SKIPPED: manual pages need the program of this system: cargo xtask dist, then with --target"),
     }
     for paper in ["README.md", "README.cs.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
-        std::fs::copy(root().join(paper), place.join(paper)).map_err(failed)?;
+        copy(&root().join(paper), &place.join(paper))?;
     }
-    std::fs::copy(root().join("docs/guide.md"), place.join("guide.md")).map_err(failed)?;
-    let bill = serde_json::to_string_pretty(&bill_of_materials(target.copied())?).map_err(|error| error.to_string())?;
-    std::fs::write(place.join("sbom.cdx.json"), bill).map_err(failed)?;
-    pack(&dist, &name, is_windows)
+    copy(&root().join("crates/desktop/ui/icon/obnova.png"), &place.join("share/obnova.png"))?;
+    guide::write(&place.join("guide"))
 }
 
 fn host() -> Result<String, String> {
@@ -89,17 +144,18 @@ fn pack(dist: &Path, name: &str, is_windows: bool) -> Outcome {
     if !status.is_ok_and(|status| status.success()) || !archive.exists() {
         return Err(format!("{} was not packed", archive.display()));
     }
-    let size = |path: &Path| std::fs::metadata(path).map_or(0, |data| data.len());
-    for program in PROGRAMS {
-        let file = dist.join(name).join(if is_windows { format!("{program}.exe") } else { program.to_owned() });
-        println!("{program}: {:.1} MB", size(&file) as f64 / 1e6);
-    }
-    println!("{} ({:.1} MB)", archive.display(), size(&archive) as f64 / 1e6);
+    told(&archive);
     Ok(())
 }
 
+/// Says what was made, and how large it is.
+pub(crate) fn told(file: &Path) {
+    let size = std::fs::metadata(file).map_or(0, |data| data.len());
+    println!("{} ({:.1} MB)", file.display(), size as f64 / 1e6);
+}
+
 /// Every crate that is linked in, as CycloneDX 1.5.
-fn bill_of_materials(target: Option<&str>) -> Result<Value, String> {
+fn bill_of_materials(target: Option<&str>, programs: &[&str]) -> Result<Value, String> {
     let mut command = Command::new("cargo");
     command.args(["metadata", "--format-version", "1", "--locked"]).current_dir(root());
     if let Some(target) = target {
@@ -107,7 +163,7 @@ fn bill_of_materials(target: Option<&str>) -> Result<Value, String> {
     }
     let output = command.output().map_err(|error| error.to_string())?;
     let metadata: Value = serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
-    let linked = linked(&metadata);
+    let linked = linked(&metadata, programs);
     let components: Vec<Value> = metadata["packages"]
         .as_array()
         .into_iter()
@@ -134,10 +190,10 @@ fn bill_of_materials(target: Option<&str>) -> Result<Value, String> {
     }))
 }
 
-/// Packages that the two programs reach by normal dependencies.
-fn linked(metadata: &Value) -> Vec<&str> {
+/// Packages that the programs reach by normal dependencies.
+fn linked<'a>(metadata: &'a Value, programs: &[&str]) -> Vec<&'a str> {
     let nodes = || metadata["resolve"]["nodes"].as_array().into_iter().flatten();
-    let is_program = |id: &str| ["cli#", "server#"].iter().any(|end| id.contains(end));
+    let is_program = |id: &str| programs.iter().any(|end| id.contains(end));
     let mut found: Vec<&str> = nodes().filter_map(|node| node["id"].as_str()).filter(|id| is_program(id)).collect();
     let mut at = 0;
     while let Some(&current) = found.get(at) {

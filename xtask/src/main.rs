@@ -1,11 +1,14 @@
 //! Chores of the project: `cargo demo`, `cargo xtask test`, `cargo xtask check`, `cargo xtask tidy`,
-//! `cargo xtask bench`, `cargo xtask picture`.
+//! `cargo xtask bench`, `cargo xtask picture`, `cargo xtask dist`, `cargo xtask guide`.
 #![allow(clippy::print_stdout, reason = "a chore speaks to the screen")]
 
 mod bench;
+mod bench_window;
 mod check;
 mod demo;
 mod dist;
+mod guide;
+mod package;
 mod picture;
 mod stages;
 mod systems;
@@ -33,8 +36,9 @@ fn main() -> ExitCode {
         Some("picture") => picture::run(),
         Some("bench") => bench::run(&rest),
         Some("dist") => dist::run(&rest),
+        Some("guide") => guide::write(&root().join("target/guide")),
         Some("systems") => systems::run(),
-        _ => Err("usage: cargo xtask demo | test [--yes] [--quick] | check | tidy | bench | picture | dist [--target TRIPLE] | systems".to_owned()),
+        _ => Err("usage: cargo xtask demo | test [--yes] [--quick] | check | tidy | bench | picture | dist [--target TRIPLE] | guide | systems".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

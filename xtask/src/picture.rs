@@ -1,4 +1,5 @@
-//! `cargo xtask picture`: plays a renewal and draws what its terminal showed, in both languages, for the READMEs.
+//! `cargo xtask picture`: plays a renewal and draws what its terminal showed, in both languages, for the READMEs; and
+//! every screen of the window.
 
 use std::fmt::Write;
 
@@ -32,6 +33,11 @@ pub(crate) fn run() -> Outcome {
         std::fs::write(&file, drawing(title, &lines)).map_err(failed)?;
         println!("docs/renewal.{language}.svg: {} lines", lines.len());
     }
+    // The window's own, each screen and look.
+    let window =
+        ["OBNOVA_PICTURES=write", "cargo", "test", "--quiet", "--package", "obnova-desktop", "--test", "window"];
+    crate::run("env", &[&window[..], &["--", "gallery"]].concat())?;
+    println!("docs/pictures: made anew; look at them, and say in its README what you saw");
     Ok(())
 }
 

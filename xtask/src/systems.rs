@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::{Outcome, root};
+use crate::{Outcome, dist, package, root};
 
 const WINDOWS: &str = "x86_64-pc-windows-gnu";
 const MACOS: &str = "aarch64-apple-darwin";
@@ -78,8 +78,22 @@ fn windows() -> Outcome {
     if !status.success() {
         return Err("unit tests on Windows failed".to_owned());
     }
-    crate::run("cargo", &["build", "--quiet", "--target", WINDOWS, "--package", "obnova-cli"])?;
-    story(&built.join("obnova.exe"))
+    // What people download, made and tried: both programs, and the installer with them.
+    dist::run(&["--dev", "--target", WINDOWS])?;
+    story(&built.join("obnova.exe"))?;
+    if has(&["makensis", "Xvfb", "xwininfo"]) {
+        package::try_installer(&wine, &root().join("target/wine"))
+    } else {
+        skipped_installer()
+    }
+}
+
+fn skipped_installer() -> Outcome {
+    if std::env::var("CI").as_deref() == Ok("true") {
+        return Err("nsis, xvfb or x11-utils is missing, and in CI nothing is skipped".to_owned());
+    }
+    println!("SKIPPED: the installer for Windows needs nsis, xvfb and x11-utils");
+    Ok(())
 }
 
 /// A PFX file that OpenSSL made is listed, proven, copied and read back, by the program for Windows.
@@ -140,14 +154,14 @@ fn macos() -> Outcome {
     std::fs::write(&nothing, "#!/bin/sh\nexit 0\n").map_err(|error| error.to_string())?;
     crate::run("chmod", &["755", &nothing.display().to_string()])?;
     let status = Command::new("cargo")
-        .args(["check", "--quiet", "--target", MACOS, "--package", "obnova-cli"])
+        .args(["check", "--quiet", "--target", MACOS, "--package", "obnova-cli", "--package", "obnova-desktop"])
         .current_dir(root())
         .env("CC_aarch64_apple_darwin", &nothing)
         .env("AR_aarch64_apple_darwin", &nothing)
         .status()
         .map_err(|error| error.to_string())?;
     if !status.success() {
-        return Err("the program for macOS does not type-check".to_owned());
+        return Err("the programs for macOS do not type-check".to_owned());
     }
     println!("macOS: type-checked only; nothing was linked or run");
     Ok(())

@@ -22,6 +22,7 @@ mod preflight;
 mod register;
 mod remind;
 mod settings;
+mod shortcut;
 mod transfer;
 mod way;
 pub mod words;
@@ -52,4 +53,5 @@ pub use remind::{
     Reminder, Schedule, calendar, has_schedule, install_schedule, note_told, notify, reminders, remove_schedule,
 };
 pub use settings::{BackupSetting, HelpContact, StoreSetting, WindowSetting};
+pub use shortcut::{add_shortcut, has_shortcut, remove_shortcut};
 pub use transfer::{Backup, Imported};

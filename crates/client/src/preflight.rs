@@ -251,13 +251,16 @@ pub(crate) fn is_meant(certificate: &Certificate, only: Option<&str>) -> bool {
     })
 }
 
+/// An authority with the way to it and its directory.
+pub(crate) type Chosen<'a> = (&'a AuthorityRecord, HttpClient, Option<Directory>);
+
 /// The authority that certificates lead to, with the way to it and its directory. The path may need issuers that only the
 /// directory has, so each authority is asked in turn.
 pub(crate) fn choose<'a>(
     records: &'a [AuthorityRecord],
     mine: &[Certificate],
     clock: &dyn Clock,
-) -> Result<Option<(&'a AuthorityRecord, HttpClient, Option<Directory>)>, ClientError> {
+) -> Result<Option<Chosen<'a>>, ClientError> {
     for record in records {
         let http = HttpClient::new(&record.tls_trust(), None)?;
         let directory = match &record.address {

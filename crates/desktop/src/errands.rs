@@ -4,8 +4,8 @@ use std::path::Path;
 
 use obnova_client::{
     AccountView, AuthorityRecord, BackupSetting, Cleanup, CleanupOptions, ClientError, Clock, HelpQuestion, Inventory,
-    JourneyView, LoginOutcome, PfxMac, anchor_file, examine, has_schedule, help_bundle, help_desk, help_message,
-    help_text, install_schedule, remove_schedule, restore, words,
+    JourneyView, LoginOutcome, PfxMac, add_shortcut, anchor_file, examine, has_schedule, has_shortcut, help_bundle,
+    help_desk, help_message, help_text, install_schedule, remove_schedule, remove_shortcut, restore, words,
 };
 use obnova_texts::guide;
 
@@ -315,6 +315,7 @@ impl Worker {
         let seen = settings::Settings {
             window: self.home.window()?,
             is_reminded: has_schedule(&self.home),
+            has_shortcut: has_shortcut(),
             backup: self.home.backup()?,
             authorities,
             stores: self.home.stores()?,
@@ -343,6 +344,11 @@ impl Worker {
                 install_schedule(&reminder()?, &self.home)?;
             }
             Setting::Remind(false) => remove_schedule(&self.home)?,
+            Setting::Shortcut(true) => {
+                let program = std::env::current_exe()?;
+                add_shortcut(&program, &program.with_file_name("share").join("obnova.png"))?;
+            }
+            Setting::Shortcut(false) => remove_shortcut()?,
             Setting::BackupFolder => self.home.set_backup(&BackupSetting::To(Self::path(fields, "folder")?))?,
             Setting::Backup(setting) => self.home.set_backup(setting)?,
             Setting::AddStore => {

@@ -4,9 +4,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use obnova_client::Home;
+use obnova_client::{Home, notify};
 use obnova_desktop::Settings;
-use obnova_texts::Language;
+use obnova_texts::{Language, Texts};
+
+/// The window cannot be shown, or could not go on.
+const NO_WINDOW: u8 = 4;
 
 fn main() -> ExitCode {
     // Each PKCS#11 module lives in a process of its own, which this program plays.
@@ -28,8 +31,16 @@ fn main() -> ExitCode {
     }
     let variable = |name: &str| std::env::var(name).ok();
     settings.language = Language::choose(asked.as_deref(), variable("LC_ALL").as_deref(), variable("LANG").as_deref());
-    match obnova_desktop::run(&settings) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    // A screen that reports a refresh rate of zero makes the toolkit divide by it, and nothing of its own says so before:
+    // the window ends, the person hears why and how to go on, and what was reached is in the journal.
+    let detail = match std::panic::catch_unwind(|| obnova_desktop::run(&settings)) {
+        Ok(Ok(())) => return ExitCode::SUCCESS,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => String::new(),
+    };
+    let texts = Texts::new(settings.language);
+    let text = format!("{} {detail}", texts.get("window-crashed", &[]));
+    eprintln!("{}", text.trim_end());
+    notify(&texts.get("window-title", &[]), &text);
+    ExitCode::from(NO_WINDOW)
 }

@@ -169,6 +169,8 @@ pub enum Setting {
     Text(u16),
     /// Whether the system reminds once a day.
     Remind(bool),
+    /// Whether the menu of the desktop has a shortcut.
+    Shortcut(bool),
     /// Where copies of new keys go, from the field.
     BackupFolder,
     /// Whether copies are not wanted.

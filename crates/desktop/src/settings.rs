@@ -15,6 +15,8 @@ pub struct Settings {
     pub window: WindowSetting,
     /// Whether the system reminds once a day.
     pub is_reminded: bool,
+    /// Whether the menu of the desktop has a shortcut; `None` where there is no such menu.
+    pub has_shortcut: Option<bool>,
     /// Where copies of new keys go.
     pub backup: Option<BackupSetting>,
     /// Authorities with the names of their anchors.
@@ -54,11 +56,22 @@ pub fn page(texts: Texts, settings: &Settings) -> Page {
         title: word("window-set-remind"),
         lines: vec![word("window-set-remind-lines")],
         buttons: vec![
-            set(texts, "window-on", Setting::Remind(true)).choice(settings.is_reminded),
-            set(texts, "window-off", Setting::Remind(false)).choice(!settings.is_reminded),
+            set(texts, "window-remind-on", Setting::Remind(true)).choice(settings.is_reminded),
+            set(texts, "window-remind-off", Setting::Remind(false)).choice(!settings.is_reminded),
         ],
         ..Card::default()
     }));
+    if let Some(has) = settings.has_shortcut {
+        page.blocks.push(Block::Card(Card {
+            title: word("window-set-shortcut"),
+            lines: vec![word("window-set-shortcut-lines")],
+            buttons: vec![
+                set(texts, "window-shortcut-on", Setting::Shortcut(true)).choice(has),
+                set(texts, "window-shortcut-off", Setting::Shortcut(false)).choice(!has),
+            ],
+            ..Card::default()
+        }));
+    }
     let (folder, refused) = match &settings.backup {
         Some(BackupSetting::To(folder)) => (folder.display().to_string(), false),
         Some(BackupSetting::Refused(_)) => (String::new(), true),

@@ -341,6 +341,7 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
                 &settings::Settings {
                     window: WindowSetting { language: String::new(), look: "light".to_owned(), text: 100 },
                     is_reminded: true,
+                    has_shortcut: Some(false),
                     backup: Some(BackupSetting::To(PathBuf::from("/media/jana/ZALOHA"))),
                     authorities: vec![(record, vec!["Example Root CA".to_owned()])],
                     stores: vec![StoreSetting::File(PathBuf::from("/home/jana/komercni.p12"))],

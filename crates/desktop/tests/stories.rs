@@ -1,29 +1,21 @@
 //! Stories: what a person does, one thing after the other, while the event loop runs.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::rc::Rc;
-use std::time::{Duration, Instant};
 
-use i_slint_backend_testing::{AccessibleRole, ElementHandle};
 use obnova_desktop::{App, Settings, View, open};
-use obnova_testkit::softhsm_module;
 use obnova_texts::{Language, Texts};
 use slint::{ComponentHandle, Model};
 
+use crate::hands::{
+    Act, CLICKS, PIN, PUK, all_texts, answer, begun_elsewhere, buttons, check, does, fill, fill_named, folder, go,
+    is_asked, on, pin, press, press_named, says, sees, shell, text, trouble, wait, walk, write_rules,
+};
 use crate::pictures::{field, named, without_screen};
 use crate::{Needs, programs};
 
-/// Names the folder of a story.
-pub(crate) const FOLDER: &str = "OBNOVA_WINDOW_FOLDER";
-
-const PIN: &str = "123456";
-const PUK: &str = "87654321";
-
 /// All stories with what each needs.
-pub(crate) const ALL: [(&str, Needs); 14] = [
+pub(crate) const ALL: [(&str, Needs); 17] = [
     ("nothing", Needs::Nothing),
     ("settings", Needs::Nothing),
     ("renewal", Needs::Token("")),
@@ -38,206 +30,10 @@ pub(crate) const ALL: [(&str, Needs); 14] = [
     ("device", Needs::Token("")),
     ("file", Needs::File),
     ("foreign", Needs::Foreign),
+    ("adopt", Needs::Foreign),
+    ("invitation", Needs::Token("")),
+    ("card", Needs::Card),
 ];
-
-/// One thing that a person does or waits for: `true` when it is done.
-type Act = Box<dyn FnMut(&App) -> bool>;
-
-fn folder() -> PathBuf {
-    PathBuf::from(std::env::var(FOLDER).unwrap())
-}
-
-fn text(key: &str) -> String {
-    Texts::new(Language::Czech).get(key, &[])
-}
-
-/// Puts the module that misbehaves before the token, and writes its rules.
-pub(crate) fn misbehave(place: &Path, rules: &str, child: &mut Command) {
-    let module = programs().join("libfaultp11.so");
-    assert!(module.exists(), "build it first: cargo build --package faultp11");
-    let settings =
-        format!("discover = false\nbackup = false\n\n[[store]]\nmodule = {:?}\n", module.display().to_string());
-    std::fs::write(place.join("home/obnova.toml"), settings).unwrap();
-    write_rules(place, rules);
-    child.env("FAULTP11_RULES", place.join("rules"));
-}
-
-fn write_rules(place: &Path, rules: &str) {
-    let module = softhsm_module().unwrap();
-    // In one step: the module reads it at every call.
-    let new = place.join("rules.new");
-    std::fs::write(&new, format!("module = {}\n{rules}", module.display())).unwrap();
-    std::fs::rename(new, place.join("rules")).unwrap();
-}
-
-fn shell(place: &Path, script: &str) {
-    let output = Command::new("sh").args(["-ec", script]).current_dir(place).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// A token whose commercial certificate, with 30 days left, is of an authority that OpenSSL plays.
-pub(crate) fn foreign(place: &Path, child: &mut Command) {
-    std::fs::create_dir(place.join("home")).unwrap();
-    std::fs::create_dir(place.join("tokens")).unwrap();
-    let conf = format!("directories.tokendir = {}\nobjectstore.backend = file\n", place.join("tokens").display());
-    std::fs::write(place.join("softhsm2.conf"), conf).unwrap();
-    child.env("OBNOVA_HOME", place.join("home")).env("SOFTHSM2_CONF", place.join("softhsm2.conf"));
-    misbehave(place, "", child);
-    let module = softhsm_module().unwrap();
-    let script = format!(
-        "export SOFTHSM2_CONF=$PWD/softhsm2.conf
-         softhsm2-util --init-token --free --label Token --pin {PIN} --so-pin {PUK} >/dev/null
-         printf '[req]\\ndistinguished_name=d\\nx509_extensions=ca\\nprompt=no\\n[d]\\nCN=PostSignum DEMO Public CA\\nO=DEMO\\n\
-         [ca]\\nbasicConstraints=critical,CA:TRUE\\nkeyUsage=critical,keyCertSign,cRLSign\\nsubjectKeyIdentifier=hash\\n\
-         [person]\\nbasicConstraints=CA:FALSE\\nkeyUsage=critical,digitalSignature\\n\
-         subjectAltName=email:jana@demo.obnova.example.com\\nsubjectKeyIdentifier=hash\\nauthorityKeyIdentifier=keyid\\n\
-         certificatePolicies=2.23.134.1.4.2.1\\n' > ca.cnf
-         openssl req -config ca.cnf -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 3650
-         openssl req -new -newkey rsa:2048 -nodes -keyout old.key -utf8 -config ca.cnf -out old.csr \
-         -subj '/C=CZ/O=DEMO Úřad/CN=Jana Dvořáková/serialNumber=P1'
-         openssl x509 -req -in old.csr -CA ca.pem -CAkey ca.key -set_serial 4711 -days 30 -extfile ca.cnf -extensions person -out old.pem
-         openssl x509 -in old.pem -outform DER -out old.der; openssl x509 -in ca.pem -outform DER -out ca.der
-         openssl pkcs8 -topk8 -nocrypt -in old.key -outform DER -out old.p8
-         softhsm2-util --import old.key --token Token --label old --id 41 --pin {PIN} --no-public-key >/dev/null 2>&1 \
-         || softhsm2-util --import old.key --token Token --label old --id 41 --pin {PIN} >/dev/null
-         for one in old ca; do pkcs11-tool --module {} --login --pin {PIN} --token-label Token --write-object $one.der --type cert \
-         --id $(test $one = old && echo 41 || echo 40) --label $one >/dev/null 2>&1; done",
-        module.display()
-    );
-    shell(place, &script);
-}
-
-fn buttons(app: &App, name: &str) -> Vec<ElementHandle> {
-    ElementHandle::find_by_accessible_label(app, name)
-        .filter(|element| element.accessible_role() == Some(AccessibleRole::Button))
-        .collect()
-}
-
-/// Presses the button with this text, as soon as it is there and the window is not busy.
-fn press_named(name: String) -> Act {
-    Box::new(move |app| {
-        if app.get_is_busy() {
-            return false;
-        }
-        match buttons(app, &name).into_iter().last() {
-            Some(found) => {
-                found.invoke_accessible_default_action();
-                CLICKS.with(|clicks| *clicks.borrow_mut() += 1);
-                true
-            }
-            None => false,
-        }
-    })
-}
-
-fn press(key: &'static str) -> Act {
-    press_named(text(key))
-}
-
-thread_local! {
-    static CLICKS: RefCell<usize> = const { RefCell::new(0) };
-}
-
-/// Goes to a place.
-fn go(key: &'static str) -> Act {
-    Box::new(move |app| {
-        let name = text(key);
-        // The place stands on the left, before anything of the same name on the page.
-        match buttons(app, &name).into_iter().next() {
-            Some(found) if !app.get_is_busy() => {
-                found.invoke_accessible_default_action();
-                true
-            }
-            _ => false,
-        }
-    })
-}
-
-fn wait(until: impl Fn(&App) -> bool + 'static) -> Act {
-    Box::new(move |app| until(app))
-}
-
-fn check(that: impl Fn(&App) + 'static) -> Act {
-    Box::new(move |app| {
-        that(app);
-        true
-    })
-}
-
-fn does(what: impl Fn() + 'static) -> Act {
-    Box::new(move |_| {
-        what();
-        true
-    })
-}
-
-/// Waits for a page with this heading.
-fn on(key: &'static str) -> Act {
-    wait(move |app| app.get_view() == View::Page && !app.get_is_busy() && app.get_heading() == text(key))
-}
-
-fn is_asked(app: &App, label: &str) -> bool {
-    app.get_view() == View::Secret && !app.get_is_busy() && app.get_secret_label() == label
-}
-
-/// Types into the field of a question, and continues.
-fn answer(label: String, what: &'static str) -> Act {
-    Box::new(move |app| {
-        if !is_asked(app, &label) {
-            return false;
-        }
-        let Some(found) = field(app, &label) else { return false };
-        found.set_accessible_value(what);
-        let go_on = buttons(app, &text("window-continue"));
-        go_on.last().unwrap().invoke_accessible_default_action();
-        CLICKS.with(|clicks| *clicks.borrow_mut() += 1);
-        // Handed over, and not there any more.
-        assert!(field(app, &label).is_none_or(|field| field.accessible_value().unwrap_or_default().is_empty()));
-        true
-    })
-}
-
-fn pin(what: &'static str) -> Act {
-    answer(text("window-pin"), what)
-}
-
-/// Types into a field of a page.
-fn fill(key: &'static str, what: String) -> Act {
-    Box::new(move |app| match field(app, &text(key)) {
-        Some(found) if !app.get_is_busy() => {
-            found.set_accessible_value(what.as_str());
-            true
-        }
-        _ => false,
-    })
-}
-
-fn all_texts(app: &App) -> String {
-    i_slint_backend_testing::ElementQuery::from_root(app)
-        .match_descendants()
-        .find_all()
-        .into_iter()
-        .filter_map(|element| element.accessible_label())
-        .map(|label| label.to_string())
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-/// Waits until a text is seen somewhere.
-fn sees(part: String) -> Act {
-    // Words that begin a line have a capital letter.
-    let part = part.to_lowercase();
-    wait(move |app| !app.get_is_busy() && all_texts(app).to_lowercase().contains(&part))
-}
-
-fn says(key: &'static str) -> Act {
-    sees(text(key))
-}
-
-/// Waits for an error of this code.
-fn trouble(code: &'static str) -> Act {
-    sees(format!("[{code}]"))
-}
 
 fn server(arguments: &[&str]) -> String {
     let place = folder();
@@ -679,6 +475,69 @@ fn foreign_story() -> Vec<Act> {
     acts
 }
 
+/// Another program made the key and installed the successor; the rest is done here.
+fn adopt() -> Vec<Act> {
+    vec![
+        on("window-overview"),
+        does(|| begun_elsewhere(&folder())),
+        press("window-adopt"),
+        pin(PIN),
+        on("window-adopted"),
+        says("window-adopted-installed"),
+        check(named),
+        press("window-resume"),
+        pin(PIN),
+        on("window-tell-title"),
+        sees("4713".to_owned()),
+    ]
+}
+
+/// A first certificate by an invitation; then the device is erased by its name, and nothing else.
+fn invitation() -> Vec<Act> {
+    let name = Texts::new(Language::Czech).get("ask-type-name", &[("store", "DEMO token")]);
+    vec![
+        does(|| {
+            let invited = server(&["invite", "DEMO-100", "--profile", "commercial", "--json"]);
+            std::fs::write(folder().join("invitation.json"), invited).unwrap();
+        }),
+        go("window-settings"),
+        press("window-invitation"),
+        on("window-invitation"),
+        check(named),
+        fill("window-invitation-file", folder().join("invitation.json").display().to_string()),
+        press("window-enroll"),
+        pin(PIN),
+        on("window-ended"),
+        says("window-done"),
+        go("window-devices"),
+        press("window-erase"),
+        on("window-erase"),
+        fill_named(name, "DEMO token".to_owned()),
+        press("window-erase-go"),
+        answer(text("window-puk"), PUK),
+        answer(text("window-new-pin"), PIN),
+        answer(text("window-again"), PIN),
+        on("window-devices"),
+        sees(Texts::new(Language::Czech).get("initialised", &[("name", "DEMO token")])),
+        go("window-overview"),
+        says("window-nothing"),
+    ]
+}
+
+/// A card that comes and goes: nobody presses anything.
+fn card() -> Vec<Act> {
+    let mark = |name: &'static str| does(move || std::fs::write(folder().join(name), "").unwrap());
+    vec![
+        on("window-overview"),
+        says("window-nothing"),
+        mark("insert"),
+        sees("Jana Dvořáková".to_owned()),
+        check(named),
+        mark("pull"),
+        says("window-nothing"),
+    ]
+}
+
 fn settings() -> Vec<Act> {
     vec![
         go("window-settings"),
@@ -688,6 +547,12 @@ fn settings() -> Vec<Act> {
         wait(|app| app.global::<obnova_desktop::Theme>().get_look() == obnova_desktop::Look::Dark),
         press_named("200 %".to_owned()),
         wait(|app| app.global::<obnova_desktop::Theme>().get_scale() == 2.0),
+        press("window-shortcut-on"),
+        wait(|app| !app.get_is_busy() && folder().join(".local/share/applications/obnova.desktop").exists()),
+        press("window-remind-on"),
+        press("window-remind-off"),
+        press("window-shortcut-off"),
+        wait(|app| !app.get_is_busy() && !folder().join(".local/share/applications/obnova.desktop").exists()),
         press("window-backup-refuse"),
         says("window-backup-refused"),
         fill("window-add-store", folder().join("home/obnova.toml").display().to_string()),
@@ -734,30 +599,10 @@ pub(crate) fn play(story: &str) {
         "file" => file(),
         "foreign" => foreign_story(),
         "settings" => settings(),
+        "adopt" => adopt(),
+        "invitation" => invitation(),
+        "card" => card(),
         other => panic!("no story is called {other}"),
     };
     walk(&app, acts);
-}
-
-/// Does one thing after the other, while the event loop runs.
-fn walk(app: &App, acts: Vec<Act>) {
-    let left = Rc::new(RefCell::new(acts.into_iter().collect::<VecDeque<Act>>()));
-    let count = left.borrow().len();
-    let (weak, since) = (app.as_weak(), Rc::new(RefCell::new(Instant::now())));
-    let queue = Rc::clone(&left);
-    let timer = slint::Timer::default();
-    timer.start(slint::TimerMode::Repeated, Duration::from_millis(30), move || {
-        let Some(app) = weak.upgrade() else { return };
-        let done = queue.borrow_mut().front_mut().is_none_or(|act| act(&app));
-        if done {
-            queue.borrow_mut().pop_front();
-            *since.borrow_mut() = Instant::now();
-        }
-        if queue.borrow().is_empty() || since.borrow().elapsed() > Duration::from_secs(60) {
-            slint::quit_event_loop().unwrap();
-        }
-    });
-    slint::run_event_loop_until_quit().unwrap();
-    let left = left.borrow().len();
-    assert_eq!(left, 0, "stopped at act {} of {count}: {}\n{}", count - left, app.get_heading(), all_texts(app));
 }

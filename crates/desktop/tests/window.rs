@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a story that cannot go on has failed, and says so")]
 
 mod gallery;
+mod hands;
 mod pictures;
 mod reader;
 mod stories;
@@ -73,6 +74,8 @@ pub(crate) enum Needs {
     File,
     /// A token whose certificate is of an authority that knows nothing of us, and that OpenSSL plays.
     Foreign,
+    /// A card made of software, under real middleware, that comes and goes.
+    Card,
 }
 
 /// Folder of the built programs.
@@ -104,7 +107,7 @@ fn furnish_and_play(story: &str, needs: Needs) -> bool {
     let folder = tempfile::Builder::new().prefix("obnova-window").tempdir().unwrap();
     let place = folder.path();
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.env(STORY, story).env("RUST_BACKTRACE", "0").env(stories::FOLDER, place).env("HOME", place);
+    child.env(STORY, story).env("RUST_BACKTRACE", "0").env(hands::FOLDER, place).env("HOME", place);
     let mut world = None;
     match needs {
         Needs::Nothing => {
@@ -112,7 +115,20 @@ fn furnish_and_play(story: &str, needs: Needs) -> bool {
             std::fs::write(place.join("home/obnova.toml"), "discover = false\n").unwrap();
             child.env("OBNOVA_HOME", place.join("home"));
         }
-        Needs::Foreign => stories::foreign(place, &mut child),
+        Needs::Foreign => hands::foreign(place, &mut child),
+        Needs::Card => {
+            let Some(stand) = hands::card(place) else {
+                assert!(
+                    std::env::var("CI").as_deref() != Ok("true"),
+                    "the stack for cards is missing, and in CI nothing is skipped"
+                );
+                println!("SKIPPED: a card that comes and goes needs pcscd, vpcd, ykcs11 and vcard");
+                return true;
+            };
+            let mut child = child.env("OBNOVA_HOME", place.join("home")).spawn().unwrap();
+            hands::insert_and_pull(&stand, place, &mut child);
+            return child.wait().unwrap().success();
+        }
         Needs::Token(_) | Needs::File => {
             let options = WorldOptions {
                 programs: programs(),
@@ -144,7 +160,7 @@ fn furnish_and_play(story: &str, needs: Needs) -> bool {
             }
             child.envs(made.environment());
             if let Needs::Token(rules) = needs {
-                stories::misbehave(place, rules, &mut child);
+                hands::misbehave(place, rules, &mut child);
             }
             world = Some(made);
         }

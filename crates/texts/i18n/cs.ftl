@@ -411,3 +411,4 @@ chain-placed = { $store } nyní zná tyto autority: { $names }
 nothing-found = Žádný certifikát zde tato slova nemá.
 error-no-browser = Není zde databáze žádného prohlížeče. Prohlížeč jednou spusťte, nebo určete úložiště volbou --store.
 error-no-program = Systém na to nemá program; otevřete to sami.
+error-shortcut-refused = Systém zástupce nepřijal.

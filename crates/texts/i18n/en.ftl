@@ -407,3 +407,4 @@ chain-placed = { $store } knows these authorities now: { $names }
 nothing-found = No certificate here has these words.
 error-no-browser = There is no database of a browser here. Start the browser once, or name a store with --store.
 error-no-program = This system has no program for it; open it yourself.
+error-shortcut-refused = The system did not take the shortcut.

@@ -1,0 +1,96 @@
+//! What the window costs: the time to its first picture, its memory, and the CPU it takes when nobody does anything.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::{Outcome, root};
+
+/// A display of its own.
+const DISPLAY: &str = ":88";
+
+/// How long nobody does anything.
+const IDLE: Duration = Duration::from_secs(10);
+
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What is on the display now, as pixels.
+fn pixels() -> Vec<u8> {
+    let shot = Command::new("xwd").args(["-silent", "-root", "-display", DISPLAY]).output();
+    shot.map(|shot| shot.stdout).unwrap_or_default()
+}
+
+/// A value of `/proc/PID/status`, in kilobytes.
+fn memory(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Hundredths of a second of CPU that a process has used.
+fn cpu(process: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+    Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+}
+
+/// Seconds from the start to the first picture, with the running window.
+fn first_picture() -> Result<(f64, Started), String> {
+    let failed = |error: std::io::Error| error.to_string();
+    let blank = pixels();
+    let home = root().join("target/bench-window");
+    std::fs::create_dir_all(&home).map_err(failed)?;
+    std::fs::write(home.join("obnova.toml"), "discover = false\n").map_err(failed)?;
+    let begun = Instant::now();
+    let window = Command::new(root().join("target/release/obnova-desktop"))
+        .env("DISPLAY", DISPLAY)
+        .env("OBNOVA_HOME", home)
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(failed)?;
+    let window = Started(window);
+    loop {
+        if pixels() != blank {
+            return Ok((begun.elapsed().as_secs_f64(), window));
+        }
+        if begun.elapsed() > Duration::from_secs(20) {
+            return Err("the window drew nothing within 20 s".to_owned());
+        }
+    }
+}
+
+/// Measures and prints.
+pub(crate) fn run() -> Outcome {
+    if !["/usr/bin/Xvfb", "/usr/bin/xwd"].iter().all(|path| std::path::Path::new(path).exists()) {
+        println!("SKIPPED: the bench of the window needs xvfb and x11-apps");
+        return Ok(());
+    }
+    let server = Command::new("Xvfb").args([DISPLAY, "-screen", "0", "1024x768x24"]).stderr(Stdio::null()).spawn();
+    let _server = Started(server.map_err(|error| error.to_string())?);
+    std::thread::sleep(Duration::from_secs(1));
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        let (seconds, window) = first_picture()?;
+        times.push(seconds);
+        drop(window);
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    times.sort_by(f64::total_cmp);
+    let (_, window) = first_picture()?;
+    std::thread::sleep(Duration::from_secs(3));
+    let process = window.0.id();
+    let before = cpu(process).ok_or("the window ended")?;
+    std::thread::sleep(IDLE);
+    let used = cpu(process).ok_or("the window ended")?.saturating_sub(before);
+    let megabytes = memory(process).ok_or("the window ended")? as f64 / 1e3;
+    println!("window: first picture after {:.2} s, the median of {} (aim 0.5)", times[times.len() / 2], times.len());
+    println!("window: {megabytes:.0} MB at most (aim 60)");
+    println!("window: {:.1} % of a processor when idle (aim 0)", used as f64 / IDLE.as_secs_f64());
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! Packages of the systems, made from a packed folder: `.deb` (Debian Policy, chapter 3) and an installer for Windows, which
+//! wants no administrator rights and offers shortcuts; and the test that installs and starts them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::dist::{copy, told};
+use crate::{Outcome, root, run as program};
+
+/// Version that the packages carry.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The entry of a menu (Desktop Entry Specification 1.5).
+const ENTRY: &str = "[Desktop Entry]\nType=Application\nName=obnova\nGenericName=Renewal of certificates\n\
+                     GenericName[cs]=Obnova certifikátů\nComment=Renews certificates on tokens and in files\n\
+                     Comment[cs]=Obnovuje certifikáty na tokenech a v souborech\nExec=obnova-desktop\nIcon=obnova\n\
+                     Terminal=false\nCategories=Utility;Security;\nKeywords=certificate;token;PIN;certifikát;podpis;\n";
+
+fn failed(error: std::io::Error) -> String {
+    error.to_string()
+}
+
+/// Makes `obnova_VERSION_ARCH.deb` of a packed folder.
+pub(crate) fn debian(dist: &Path, place: &Path) -> Outcome {
+    let tree = dist.join("debian");
+    let _ = std::fs::remove_dir_all(&tree);
+    let at = |path: &str| tree.join(path);
+    for name in ["obnova", "obnova-desktop"] {
+        copy(&place.join(name), &at(&format!("usr/bin/{name}")))?;
+    }
+    copy(&place.join("share/obnova.png"), &at("usr/share/icons/hicolor/128x128/apps/obnova.png"))?;
+    let entry = at("usr/share/applications/obnova.desktop");
+    std::fs::create_dir_all(at("usr/share/applications")).map_err(failed)?;
+    std::fs::write(&entry, ENTRY).map_err(failed)?;
+    copy(&place.join("share/obnova.bash"), &at("usr/share/bash-completion/completions/obnova"))?;
+    copy(&place.join("share/obnova.fish"), &at("usr/share/fish/vendor_completions.d/obnova.fish"))?;
+    copy(&place.join("share/_obnova"), &at("usr/share/zsh/vendor-completions/_obnova"))?;
+    for (from, to) in [("share/man", "usr/share/man/man1"), ("share/man/cs", "usr/share/man/cs/man1")] {
+        let pages = std::fs::read_dir(place.join(from)).map_err(failed)?;
+        for page in pages.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file()) {
+            copy(&page, &at(to).join(page.file_name().unwrap_or_default()))?;
+        }
+    }
+    let doc = at("usr/share/doc/obnova");
+    for paper in ["README.md", "README.cs.md", "CHANGELOG.md", "sbom.cdx.json"] {
+        copy(&place.join(paper), &doc.join(paper))?;
+    }
+    program("cp", &["-r", &place.join("guide").display().to_string(), &doc.join("guide").display().to_string()])?;
+    let licence = std::fs::read_to_string(root().join("LICENSE-MIT")).map_err(failed)?;
+    let copyright = format!("obnova is under the licence MIT or Apache-2.0, as you like.\n\n{licence}");
+    std::fs::write(doc.join("copyright"), copyright).map_err(failed)?;
+    let machine = Command::new("dpkg").arg("--print-architecture").output().map_err(failed)?;
+    let machine = String::from_utf8_lossy(&machine.stdout).trim().to_owned();
+    // Fonts come with the program; readers and notices are asked at run time.
+    let control = format!(
+        "Package: obnova\nVersion: {VERSION}\nArchitecture: {machine}\nMaintainer: obnova <obnova@example.invalid>\n\
+         Section: utils\nPriority: optional\nDepends: libc6 (>= 2.34), libfontconfig1, libgcc-s1\n\
+         Recommends: pcscd, xdg-utils, libnotify-bin\nSuggests: opensc-pkcs11\n\
+         Description: renewal of certificates on tokens and in files\n Gives a person the successor of a certificate that \
+         ends, with a new key, and never\n leaves them without one that works.\n"
+    );
+    std::fs::create_dir_all(at("DEBIAN")).map_err(failed)?;
+    std::fs::write(at("DEBIAN/control"), control).map_err(failed)?;
+    program("chmod", &["-R", "u=rwX,go=rX", &tree.display().to_string()])?;
+    let package = dist.join(format!("obnova_{VERSION}_{machine}.deb"));
+    let mut build = Command::new("dpkg-deb");
+    build.args(["--root-owner-group", "-Zxz", "--build"]).arg(&tree).arg(&package);
+    build.env("SOURCE_DATE_EPOCH", "0").stdout(Stdio::null());
+    if !build.status().is_ok_and(|status| status.success()) {
+        return Err("dpkg-deb did not make the package".to_owned());
+    }
+    told(&package);
+    Ok(())
+}
+
+/// Makes `obnova-VERSION-setup.exe` of a packed folder.
+pub(crate) fn installer(dist: &Path, place: &Path) -> Outcome {
+    if !Path::new("/usr/bin/makensis").exists() {
+        println!("SKIPPED: the installer for Windows needs nsis");
+        return Ok(());
+    }
+    let setup = dist.join(format!("obnova-{VERSION}-setup.exe"));
+    let icon = root().join("crates/desktop/ui/icon/obnova.ico");
+    let mut make = Command::new("makensis");
+    make.args(["-V2", "-INPUTCHARSET", "UTF8"])
+        .arg(format!("-DVERSION={VERSION}"))
+        .arg(format!("-DSOURCE={}", place.display()))
+        .arg(format!("-DICON={}", icon.display()))
+        .arg(format!("-DSETUP={}", setup.display()))
+        .arg(root().join("xtask/windows/obnova.nsi"));
+    if !make.status().is_ok_and(|status| status.success()) {
+        return Err("makensis did not make the installer".to_owned());
+    }
+    told(&setup);
+    Ok(())
+}
+
+/// A program that ends with the look at it.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a window on a display of its own and waits until it is there by its title.
+fn opens(mut command: Command, title: &str) -> Outcome {
+    let display = ":87";
+    let server = Command::new("Xvfb").args([display, "-screen", "0", "1280x900x24"]).stderr(Stdio::null()).spawn();
+    let _server = Started(server.map_err(failed)?);
+    std::thread::sleep(Duration::from_millis(800));
+    let home = tempfile::tempdir().map_err(failed)?;
+    std::fs::write(home.path().join("obnova.toml"), "discover = false\n").map_err(failed)?;
+    command.env("DISPLAY", display).env("LC_ALL", "C.UTF-8").env("OBNOVA_HOME", home.path()).stderr(Stdio::null());
+    let mut window = Started(command.spawn().map_err(failed)?);
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(90) {
+        let tree = Command::new("xwininfo").args(["-display", display, "-root", "-tree"]).output().map_err(failed)?;
+        if String::from_utf8_lossy(&tree.stdout).contains(title) {
+            return Ok(());
+        }
+        if let Ok(Some(status)) = window.0.try_wait() {
+            return Err(format!("the window ended at once: {status}"));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    Err(format!("no window called {title} within 90 s"))
+}
+
+/// Installs the package for Debian, starts both programs, and takes it away. Without the right to install it is unpacked
+/// and started from there.
+pub(crate) fn try_debian() -> Outcome {
+    let dist = root().join("target/dist");
+    let package = find(&dist, ".deb")?;
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|told| told.stdout == b"0\n");
+    let unpacked = tempfile::tempdir().map_err(failed)?;
+    let base = if is_root {
+        program("dpkg", &["--install", &package.display().to_string()])?;
+        PathBuf::from("/")
+    } else {
+        println!("the package is unpacked, not installed: that takes the administrator's rights");
+        program("dpkg-deb", &["--extract", &package.display().to_string(), &unpacked.path().display().to_string()])?;
+        unpacked.path().to_owned()
+    };
+    let tried = || -> Outcome {
+        let version = Command::new(base.join("usr/bin/obnova")).arg("--version").output().map_err(failed)?;
+        if !String::from_utf8_lossy(&version.stdout).contains(VERSION) {
+            return Err("the installed program does not tell its version".to_owned());
+        }
+        let bill = std::fs::read_to_string(base.join("usr/share/doc/obnova/sbom.cdx.json")).map_err(failed)?;
+        if !bill.contains("\"slint\"") || !base.join("usr/share/doc/obnova/guide/cs/renew.html").exists() {
+            return Err("the package lacks its bill of materials or its guide".to_owned());
+        }
+        let entry = base.join("usr/share/applications/obnova.desktop");
+        if Path::new("/usr/bin/desktop-file-validate").exists() {
+            program("desktop-file-validate", &[&entry.display().to_string()])?;
+        }
+        let mut window = Command::new(base.join("usr/bin/obnova-desktop"));
+        window.args(["--lang", "en"]);
+        opens(window, "obnova – My certificates")
+    };
+    let done = tried();
+    if is_root {
+        program("dpkg", &["--purge", "obnova"])?;
+        if Path::new("/usr/bin/obnova-desktop").exists() {
+            return Err("the package left its program behind".to_owned());
+        }
+    }
+    done?;
+    println!("Debian: {} was installed, its window opened, and it was taken away", package.display());
+    Ok(())
+}
+
+fn find(dist: &Path, ending: &str) -> Result<PathBuf, String> {
+    let files = std::fs::read_dir(dist).map_err(failed)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut found: Vec<PathBuf> = files.filter(|path| path.to_string_lossy().ends_with(ending)).collect();
+    found.sort();
+    found.pop().ok_or_else(|| format!("there is no {ending} in {}", dist.display()))
+}
+
+/// Runs the installer for Windows under Wine, without questions, starts what it installed, and takes it away.
+pub(crate) fn try_installer(wine: &dyn Fn(&Path) -> Command, prefix: &Path) -> Outcome {
+    let setup = find(&root().join("target/dist"), "-setup.exe")?;
+    let quietly = |mut command: Command, what: &str| -> Outcome {
+        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().map_err(failed)?;
+        if status.success() { Ok(()) } else { Err(format!("{what}: {status}")) }
+    };
+    let mut run = wine(&setup);
+    run.arg("/S");
+    quietly(run, "the installer")?;
+    let users = prefix.join("drive_c/users");
+    let installed =
+        std::fs::read_dir(users).map_err(failed)?.filter_map(|entry| Some(entry.ok()?.path())).find_map(|user| {
+            let place = user.join("AppData/Local/Programs/obnova");
+            place.join("obnova-desktop.exe").exists().then_some((user, place))
+        });
+    let (user, place) = installed.ok_or("the installer put the program nowhere in the person's own folders")?;
+    let menu = user.join("AppData/Roaming/Microsoft/Windows/Start Menu/Programs/obnova.lnk");
+    if !menu.exists() {
+        return Err("the installer made no shortcut in the menu".to_owned());
+    }
+    // Today's programs import a library that this Wine lacks; a few lines stand in for it.
+    copy(&root().join("target/x86_64-pc-windows-gnu/debug/bcryptprimitives.dll"), &place.join("bcryptprimitives.dll"))?;
+    let version = wine(&place.join("obnova.exe")).arg("--version").output().map_err(failed)?;
+    if !String::from_utf8_lossy(&version.stdout).contains(VERSION) {
+        return Err("the installed program does not tell its version".to_owned());
+    }
+    let mut window = wine(&place.join("obnova-desktop.exe"));
+    window.args(["--lang", "en"]);
+    opens(window, "obnova – My certificates")?;
+    let _ = std::fs::remove_file(place.join("bcryptprimitives.dll"));
+    let mut remove = wine(&place.join("uninstall.exe"));
+    remove.args(["/S", "_?=C:\\nowhere"]);
+    remove.args(["/S"]);
+    let _ = remove.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    println!(
+        "Windows: {} was installed under Wine without administrator rights, and its window opened",
+        setup.display()
+    );
+    Ok(())
+}
