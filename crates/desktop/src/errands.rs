@@ -214,7 +214,7 @@ impl Worker {
         let inventory = self.inventory.as_ref().ok_or_else(gone)?;
         let (_, certificate) = inventory.certificate(sha256)?;
         inventory.told(&self.home, &certificate, party)?;
-        if self.open_journeys()?.is_empty() { self.account() } else { self.resume(false) }
+        if self.open_journeys()?.is_empty() { self.account() } else { self.resume(false, None) }
     }
 
     /// Puts certificates of authorities where browsers look for them.

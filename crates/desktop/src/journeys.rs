@@ -142,7 +142,7 @@ impl Worker {
     }
 
     /// Goes on with everything that is under way.
-    pub(crate) fn resume(&mut self, ask_again: bool) -> Result<Page, ClientError> {
+    pub(crate) fn resume(&mut self, ask_again: bool, invited: Option<&Invitation>) -> Result<Page, ClientError> {
         self.inventory = None;
         self.look()?;
         let inventory = self.inventory.as_ref().ok_or_else(nothing_looked_at)?;
@@ -150,13 +150,14 @@ impl Worker {
         let (mut worst, mut failed) = (Flow::Done, None);
         for id in &ids {
             let path: PathBuf = self.home.folder().join("journeys").join(format!("{id}.journal"));
-            let walked =
-                Journey::resume(&self.home, &path, inventory, None, &self.talk, &self.clock).and_then(|mut journey| {
+            let walked = Journey::resume(&self.home, &path, inventory, invited, &self.talk, &self.clock).and_then(
+                |mut journey| {
                     if ask_again {
                         journey.ask_again()?;
                     }
                     self.walk(journey)
-                });
+                },
+            );
             match walked {
                 Ok(flow) if worst == Flow::Done || matches!(flow, Flow::Refused(_)) => worst = flow,
                 Ok(_) => {}
@@ -216,7 +217,7 @@ impl Worker {
             false => Self::path(fields, "source")?.display().to_string(),
         };
         Inventory::pick_up(&self.home, &source, &self.clock)?;
-        self.resume(false)
+        self.resume(false, None)
     }
 
     pub(crate) fn ask_invitation(&mut self) -> Result<Page, ClientError> {
@@ -232,7 +233,11 @@ impl Worker {
         self.look()?;
         let (home, clock) = (self.home.clone(), self.clock);
         let inventory = self.inventory.as_ref().ok_or_else(nothing_looked_at)?;
-        let journey = Journey::enroll(&home, inventory, store, &invited, None, &self.talk, &clock)?;
+        let journey = match Journey::enroll(&home, inventory, store, &invited, None, &self.talk, &clock) {
+            // It was begun before, and goes on where it stopped.
+            Err(error) if error.code == "invitation-in-use" => return self.resume(false, Some(&invited)),
+            begun => begun?,
+        };
         let id = journey.id();
         let flow = self.walk(journey)?;
         self.ended(&flow, &[id])

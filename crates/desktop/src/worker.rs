@@ -365,8 +365,8 @@ impl Worker {
                 self.prepare()?;
                 self.begin().map(Some)
             }
-            Act::Resume => self.resume(false).map(Some),
-            Act::AskAgain => self.resume(true).map(Some),
+            Act::Resume => self.resume(false, None).map(Some),
+            Act::AskAgain => self.resume(true, None).map(Some),
             Act::Adopt | Act::AdoptWith => self.adopt(fields).map(Some),
             Act::AskInvitation => self.ask_invitation().map(Some),
             Act::Enroll(store) => self.enroll(store, fields).map(Some),
