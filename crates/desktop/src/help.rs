@@ -86,15 +86,15 @@ pub fn doctor(texts: Texts, findings: &[Finding], cards: &[CardView], mended: &[
                 Health::Notice => (Mark::Due, "doctor-notice"),
                 Health::Bad => (Mark::Bad, "doctor-bad"),
             };
-            let what = texts.get(&format!("doctor-{}", finding.check), &[]);
-            let mut lines = vec![finding.detail.clone()];
-            let mut faint = Vec::new();
+            let what = words::sentence(&texts.get(&format!("doctor-{}", finding.check), &[]));
+            let state = words::sentence(&texts.get(state, &[]).to_lowercase());
+            let (mut lines, mut faint) = (Vec::new(), vec![state]);
             if let Some(advice) = &finding.advice {
-                let (text, _) = trouble(texts, &ClientError::new(advice.clone(), ""));
+                let (text, code) = trouble(texts, &ClientError::new(advice.clone(), ""));
                 lines.push(text);
-                faint.push(format!("[{advice}]"));
+                faint.push(code);
             }
-            let title = format!("{what}: {}", texts.get(state, &[]));
+            let (title, faint) = (format!("{what}: {}", finding.detail), vec![faint.join(" ")]);
             page.blocks.push(Block::Card(Card { mark, title, lines, faint, ..Card::default() }));
         }
     }

@@ -264,22 +264,17 @@ impl Seen {
     }
 }
 
-/// A picture of the guide; empty where there is none of this name.
+/// How wide a picture of the guide is shown, in pixels.
+const PICTURE: u32 = 640;
+
+/// A picture of the guide, made to fit; empty where there is none of this name.
 fn image(name: &str, language: Language) -> Image {
-    let decoded = || {
-        let mut decoder = png::Decoder::new(std::io::Cursor::new(picture(name, language)?));
-        decoder.set_transformations(png::Transformations::normalize_to_color8());
-        let mut reader = decoder.read_info().ok()?;
-        let mut octets = vec![0; reader.output_buffer_size()?];
-        let info = reader.next_frame(&mut octets).ok()?;
-        let pixels = octets.get(..info.buffer_size())?;
-        let (width, height) = (info.width, info.height);
-        Some(match info.color_type {
-            png::ColorType::Rgb => Image::from_rgb8(slint::SharedPixelBuffer::clone_from_slice(pixels, width, height)),
-            _ => return None,
-        })
+    let Some(decoded) = picture(name, language).and_then(|png| image::load_from_memory(png).ok()) else {
+        return Image::default();
     };
-    decoded().unwrap_or_default()
+    let height = decoded.height() * PICTURE / decoded.width().max(1);
+    let small = image::imageops::resize(&decoded.to_rgb8(), PICTURE, height, image::imageops::FilterType::Triangle);
+    Image::from_rgb8(slint::SharedPixelBuffer::clone_from_slice(small.as_raw(), PICTURE, height))
 }
 
 /// Draws a page.

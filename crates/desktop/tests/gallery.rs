@@ -109,7 +109,7 @@ fn journey(station: &str, done: bool, refused: Option<&str>, draft: Option<&str>
     let item = |kind: &str, successor: &CertificateView| ItemView {
         kind: kind.to_owned(),
         station: station.to_owned(),
-        successor: done.then(|| successor.clone()),
+        successor: (done && (refused.is_none() || kind == "qualified")).then(|| successor.clone()),
         receipt: None,
         refused: refused.filter(|_| kind == "commercial").map(str::to_owned),
         registered: done,

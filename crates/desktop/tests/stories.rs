@@ -215,8 +215,21 @@ fn full() -> Vec<Act> {
     acts
 }
 
+/// The device is pulled while its PIN is asked for, while it makes a key, and while a certificate is written: each time a
+/// screen says what to do, and the work goes on from there.
 fn pulled() -> Vec<Act> {
+    let says_what_to_do = || wait(|app| app.get_view() == View::Page && !app.get_is_busy());
     let mut acts = renew();
+    acts.extend([
+        wait(|app| is_asked(app, &text("window-pin"))),
+        does(|| write_rules(&folder(), "removed = 1\n")),
+        pin(PIN),
+        says_what_to_do(),
+        says("window-trouble"),
+        does(|| write_rules(&folder(), "")),
+        press("window-refresh"),
+    ]);
+    acts.extend(renew());
     acts.extend([
         wait(|app| is_asked(app, &text("window-pin"))),
         does(|| write_rules(&folder(), "delay.C_GenerateKeyPair = 1500\n")),
@@ -224,10 +237,19 @@ fn pulled() -> Vec<Act> {
         wait(|app| app.get_view() == View::Work && !app.get_warning().is_empty()),
         // The slow call never freezes the window: this very act is done while it runs.
         does(|| write_rules(&folder(), "removed = 1\n")),
-        wait(|app| app.get_view() == View::Page && !app.get_is_busy()),
+        says_what_to_do(),
         says("window-under-way"),
         says("window-trouble"),
-        does(|| write_rules(&folder(), "")),
+        does(|| write_rules(&folder(), "pulled.C_CreateObject = 1\n")),
+        press("window-resume"),
+        pin(PIN),
+        says_what_to_do(),
+        says("window-under-way"),
+        says("window-trouble"),
+        does(|| {
+            write_rules(&folder(), "");
+            std::fs::remove_file(folder().join("rules.pulled")).unwrap();
+        }),
         press("window-resume"),
         pin(PIN),
     ]);

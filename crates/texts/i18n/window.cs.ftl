@@ -352,3 +352,6 @@ window-error-help-unknown = Zpráva podpoře musí mít její schránku, vaše I
 window-must-act-agree-to-lose-old-mail = klíč, který musí uvolnit místo, může být potřeba ke čtení starší pošty. Souhlasíte-li se ztrátou, řekněte to níže
 window-error-shortcut-refused = Systém zástupce nepřijal. Spouštějte program z jeho složky.
 window-crashed = Okno nemohlo pokračovat. Nic se neztratilo: čeho se dosáhlo, je zapsáno. Je-li obrazovka virtuální nebo vzdálená, možná nehlásí obnovovací frekvenci: otevřete program na jiné obrazovce, nebo pokračujte příkazem „obnova resume“.
+window-error-clock-wrong = Hodiny tohoto počítače jdou špatně. Nastavte je a zkuste to znovu; nic se neztratilo.
+window-error-middleware-old = Program zařízení je starší, než se kterým autorita pracuje (chyba 622). Žádný klíč nevznikl. Nainstalujte níže uvedenou verzi a zkuste to znovu.
+window-error-key-size-ended = Klíče této délky už nové certifikáty nedostávají.

@@ -352,3 +352,6 @@ window-error-help-unknown = A message to the help desk must carry its mailbox, y
 window-must-act-agree-to-lose-old-mail = the key that must make room may be needed to read older mail. If you agree to lose that, say so below
 window-error-shortcut-refused = The system did not take the shortcut. Start the program from its folder.
 window-crashed = The window could not go on. Nothing is lost: what was reached is written down. If the screen is a virtual or a remote one, it may report no refresh rate: open the program on another screen, or go on with the command "obnova resume".
+window-error-clock-wrong = The clock of this computer is wrong. Set it, then try again; nothing was lost.
+window-error-middleware-old = The device's program is older than the authority works with (error 622). No key was made. Install the version named below, then try again.
+window-error-key-size-ended = Keys of this length get no new certificates any more.
