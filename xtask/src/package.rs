@@ -160,7 +160,7 @@ pub(crate) fn try_debian() -> Outcome {
         }
         let mut window = Command::new(base.join("usr/bin/obnova-desktop"));
         window.args(["--lang", "en"]);
-        opens(window, "obnova – My certificates")
+        opens(window, "My certificates")
     };
     let done = tried();
     if is_root {
@@ -210,14 +210,18 @@ pub(crate) fn try_installer(wine: &dyn Fn(&Path) -> Command, prefix: &Path) -> O
     }
     let mut window = wine(&place.join("obnova-desktop.exe"));
     window.args(["--lang", "en"]);
-    opens(window, "obnova – My certificates")?;
+    opens(window, "My certificates")?;
     let _ = std::fs::remove_file(place.join("bcryptprimitives.dll"));
+    // In its place, so that it is waited for; its own file then stays.
+    let name = user.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut remove = wine(&place.join("uninstall.exe"));
-    remove.args(["/S", "_?=C:\\nowhere"]);
-    remove.args(["/S"]);
-    let _ = remove.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    remove.args(["/S", &format!("_?=C:\\users\\{name}\\AppData\\Local\\Programs\\obnova")]);
+    quietly(remove, "the uninstaller")?;
+    if place.join("obnova-desktop.exe").exists() || menu.exists() {
+        return Err("the uninstaller left the program or its shortcut behind".to_owned());
+    }
     println!(
-        "Windows: {} was installed under Wine without administrator rights, and its window opened",
+        "Windows: {} was installed under Wine without administrator rights, its window opened, and it was taken away",
         setup.display()
     );
     Ok(())

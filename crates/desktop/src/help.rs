@@ -242,6 +242,45 @@ pub fn about(texts: Texts) -> Page {
 mod tests {
     use super::*;
 
+    /// Words of the window that are asked for, in the sources of its screens.
+    fn asked_for() -> std::collections::BTreeSet<String> {
+        let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut keys = std::collections::BTreeSet::new();
+        for folder in ["src", "ui"] {
+            for path in std::fs::read_dir(here.join(folder)).unwrap().map(|entry| entry.unwrap().path()) {
+                let Ok(source) = std::fs::read_to_string(&path) else { continue };
+                let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+                for part in source.split("\"window-").skip(1) {
+                    let key = part.split('"').next().unwrap_or_default();
+                    keys.insert(format!("window-{key}"));
+                }
+            }
+        }
+        keys
+    }
+
+    #[test]
+    fn every_word_that_is_asked_for_is_there_and_no_other() {
+        let asked = asked_for();
+        for language in [Language::Czech, Language::English] {
+            let texts = Texts::new(language);
+            for key in asked.iter().filter(|key| !key.contains('{') && !key.ends_with('-') && *key != "window-error") {
+                assert!(texts.has(key), "{key} is not in {language:?}");
+            }
+        }
+        // What is put together from parts begins like one of them.
+        let begun: Vec<&str> = asked.iter().filter_map(|key| key.split_once('{').map(|(start, _)| start)).collect();
+        for key in keys(Language::English).into_iter().filter(|key| key.starts_with("window-")) {
+            let followed = ["-lines", "-go", "-hint"]
+                .iter()
+                .any(|end| key.strip_suffix(end).is_some_and(|start| asked.contains(start)));
+            let is_error = key.starts_with("window-error");
+            let is_used =
+                asked.contains(key) || followed || is_error || begun.iter().any(|start| key.starts_with(start));
+            assert!(is_used, "{key} is used nowhere");
+        }
+    }
+
     #[test]
     fn no_error_in_the_window_tells_of_commands() {
         for language in [Language::Czech, Language::English] {
