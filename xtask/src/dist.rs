@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
         return package::installer(&dist, &place);
     }
     if system.contains("linux") {
-        package::debian(&dist, &place)?;
+        package::debian(&dist, &place, &system)?;
     }
     let name = format!("obnova-server-{}-{system}", env!("CARGO_PKG_VERSION"));
     let place = fresh(&dist, &name)?;

@@ -36,9 +36,10 @@ fn main() -> ExitCode {
         Some("picture") => picture::run(),
         Some("bench") => bench::run(&rest),
         Some("dist") => dist::run(&rest),
+        Some("packages") => package::run(),
         Some("guide") => guide::write(&root().join("target/guide")),
         Some("systems") => systems::run(),
-        _ => Err("usage: cargo xtask demo | test [--yes] [--quick] | check | tidy | bench | picture | dist [--target TRIPLE] | guide | systems".to_owned()),
+        _ => Err("usage: cargo xtask demo | test [--yes] [--quick] | check | tidy | bench | picture | dist [--target TRIPLE] | packages | guide | systems".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

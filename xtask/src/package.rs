@@ -22,7 +22,11 @@ fn failed(error: std::io::Error) -> String {
 }
 
 /// Makes `obnova_VERSION_ARCH.deb` of a packed folder.
-pub(crate) fn debian(dist: &Path, place: &Path) -> Outcome {
+pub(crate) fn debian(dist: &Path, place: &Path, system: &str) -> Outcome {
+    if !Path::new("/usr/bin/dpkg-deb").exists() {
+        println!("SKIPPED: the package for Debian needs dpkg");
+        return Ok(());
+    }
     let tree = dist.join("debian");
     let _ = std::fs::remove_dir_all(&tree);
     let at = |path: &str| tree.join(path);
@@ -50,12 +54,16 @@ pub(crate) fn debian(dist: &Path, place: &Path) -> Outcome {
     let licence = std::fs::read_to_string(root().join("LICENSE-MIT")).map_err(failed)?;
     let copyright = format!("obnova is under the licence MIT or Apache-2.0, as you like.\n\n{licence}");
     std::fs::write(doc.join("copyright"), copyright).map_err(failed)?;
-    let machine = Command::new("dpkg").arg("--print-architecture").output().map_err(failed)?;
-    let machine = String::from_utf8_lossy(&machine.stdout).trim().to_owned();
+    let machine = match system.split('-').next() {
+        Some("x86_64") => "amd64",
+        Some("aarch64") => "arm64",
+        other => return Err(format!("no architecture of Debian is known for {other:?}")),
+    };
     // Fonts come with the program; readers and notices are asked at run time.
     let control = format!(
         "Package: obnova\nVersion: {VERSION}\nArchitecture: {machine}\nMaintainer: obnova <obnova@example.invalid>\n\
-         Section: utils\nPriority: optional\nDepends: libc6 (>= 2.34), libfontconfig1, libgcc-s1\n\
+         Section: utils\nPriority: optional\nDepends: libc6 (>= 2.36), libgcc-s1, libfontconfig1, \
+         libx11-6, libx11-xcb1, libxcb1, libxcursor1, libxi6, libxkbcommon0, libxkbcommon-x11-0, libwayland-client0\n\
          Recommends: pcscd, xdg-utils, libnotify-bin\nSuggests: opensc-pkcs11\n\
          Description: renewal of certificates on tokens and in files\n Gives a person the successor of a certificate that \
          ends, with a new key, and never\n leaves them without one that works.\n"
@@ -130,9 +138,15 @@ fn opens(mut command: Command, title: &str) -> Outcome {
     Err(format!("no window called {title} within 90 s"))
 }
 
+/// What people download for this system, made of the programs of the tests, and tried.
+pub(crate) fn run() -> Outcome {
+    crate::dist::run(&["--dev"])?;
+    if cfg!(target_os = "linux") { try_debian() } else { Ok(()) }
+}
+
 /// Installs the package for Debian, starts both programs, and takes it away. Without the right to install it is unpacked
 /// and started from there.
-pub(crate) fn try_debian() -> Outcome {
+fn try_debian() -> Outcome {
     let dist = root().join("target/dist");
     let package = find(&dist, ".deb")?;
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|told| told.stdout == b"0\n");
@@ -188,6 +202,14 @@ pub(crate) fn try_installer(wine: &dyn Fn(&Path) -> Command, prefix: &Path) -> O
         let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().map_err(failed)?;
         if status.success() { Ok(()) } else { Err(format!("{what}: {status}")) }
     };
+    let places = || -> Vec<PathBuf> {
+        let users = std::fs::read_dir(prefix.join("drive_c/users")).into_iter().flatten();
+        users.filter_map(|entry| Some(entry.ok()?.path().join("AppData/Local/Programs/obnova"))).collect()
+    };
+    // What an earlier run left would be taken for what this installer did.
+    for place in places() {
+        let _ = std::fs::remove_dir_all(place);
+    }
     let mut run = wine(&setup);
     run.arg("/S");
     quietly(run, "the installer")?;

@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::{Outcome, check, dist, package, run as program, systems};
+use crate::{Outcome, check, package, run as program, systems};
 
 /// Debian packages that the tests use, with the program or file that shows that each is there.
 const PACKAGES: [(&str, &str); 34] = [
@@ -193,8 +193,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
         program("cargo", &[&["test", "--package", "obnova-testkit", "--"], &judged[..]].concat())?;
         // The window is judged by its pictures, by what a screen reader is told, and by clicks against the real server.
         program("cargo", &["test", "--package", "obnova-desktop", "--test", "window"])?;
-        dist::run(&["--dev"])?;
-        package::try_debian()
+        package::run()
     })?;
     stage("slow", || {
         program(

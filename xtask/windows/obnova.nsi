@@ -53,10 +53,30 @@ Section /o "$(Desktop)"
   CreateShortcut "$DESKTOP\obnova.lnk" "$INSTDIR\obnova-desktop.exe" "" "$INSTDIR\obnova.ico"
 SectionEnd
 
-; Settings, journals and the archive of certificates are the person's own, and stay.
+; Always the same place: a folder that was given would be emptied when the program goes.
+Function .onInit
+  StrCpy $INSTDIR "$LOCALAPPDATA\Programs\obnova"
+FunctionEnd
+
+; Only what was installed goes, by its name, and the folder only when it is empty. Settings, journals and the archive of
+; certificates are the person's own, and stay.
 Section "Uninstall"
+  IfFileExists "$INSTDIR\obnova-desktop.exe" +2
+    Abort
   Delete "$SMPROGRAMS\obnova.lnk"
   Delete "$DESKTOP\obnova.lnk"
-  RMDir /r "$INSTDIR"
+  Delete "$INSTDIR\obnova.exe"
+  Delete "$INSTDIR\obnova-desktop.exe"
+  Delete "$INSTDIR\obnova.ico"
+  Delete "$INSTDIR\README.md"
+  Delete "$INSTDIR\README.cs.md"
+  Delete "$INSTDIR\CHANGELOG.md"
+  Delete "$INSTDIR\LICENSE-MIT"
+  Delete "$INSTDIR\LICENSE-APACHE"
+  Delete "$INSTDIR\sbom.cdx.json"
+  RMDir /r "$INSTDIR\share"
+  RMDir /r "$INSTDIR\guide"
+  Delete "$INSTDIR\uninstall.exe"
+  RMDir "$INSTDIR"
   DeleteRegKey HKCU "Software\Microsoft\Windows\CurrentVersion\Uninstall\obnova"
 SectionEnd

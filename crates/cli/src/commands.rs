@@ -180,8 +180,15 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             }
             // A journal outlives the folder that the command was typed in.
             let file = to_file.map(std::path::absolute).transpose()?;
-            let options =
-                RenewOptions { only: certificate, key: key_kind(key.as_deref())?, early, file, lose_old_mail, onto };
+            let options = RenewOptions {
+                only: certificate,
+                key: key_kind(key.as_deref())?,
+                early,
+                file,
+                lose_old_mail,
+                onto,
+                store: None,
+            };
             renew(context, &options, dry_run)
         }
         Command::Status => {

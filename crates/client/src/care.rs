@@ -102,6 +102,10 @@ impl Inventory {
     /// The store that is meant: by a part of its name or of its identifier; without either, the only one there is.
     /// Stores that come with a system or a browser are meant unnamed only where there is nothing else.
     pub(crate) fn meant(&self, wanted: Option<&str>) -> Result<&OpenStore, ClientError> {
+        // A stable name in full means only itself, also where it begins like another one.
+        if let Some(exact) = self.stores.iter().find(|open| Some(open.info.id.as_str()) == wanted) {
+            return Ok(exact);
+        }
         let is_own = |open: &OpenStore| !matches!(open.info.kind, StoreKind::Browser | StoreKind::System);
         let has_own = self.stores.iter().any(is_own);
         let is_meant = |open: &&OpenStore| match wanted {

@@ -169,7 +169,13 @@ impl Cleanup {
         pin: &dyn PinSource,
         clock: &dyn Clock,
     ) -> Result<Self, ClientError> {
-        let wanted: Vec<&OpenStore> = inventory.stores.iter().filter(|open| is_wanted(open, options)).collect();
+        let wanted: Vec<&OpenStore> = match &options.store {
+            // A stable name in full means only itself.
+            Some(id) if inventory.stores.iter().any(|open| open.info.id == *id) => {
+                inventory.stores.iter().filter(|open| open.info.id == *id).collect()
+            }
+            _ => inventory.stores.iter().filter(|open| is_wanted(open, options)).collect(),
+        };
         if wanted.is_empty() {
             return Err(ClientError::new("store-unknown", options.store.as_deref().unwrap_or("-")));
         }

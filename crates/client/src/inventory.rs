@@ -151,6 +151,16 @@ impl OpenStore {
     pub(crate) fn is_called(&self, words: &str) -> bool {
         self.info.name.to_lowercase().contains(&words.to_lowercase()) || self.info.id.contains(words)
     }
+
+    /// What it is, as a code: `token`, `file`, `browser` or `system`.
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.info.kind {
+            StoreKind::Token { .. } => "token",
+            StoreKind::File => "file",
+            StoreKind::Browser => "browser",
+            StoreKind::System => "system",
+        }
+    }
 }
 
 /// All stores of the settings.
@@ -360,18 +370,14 @@ impl Inventory {
             .stores
             .iter()
             .map(|open| {
-                let (kind, model) = match &open.info.kind {
-                    StoreKind::Token { model, library_version, .. } => {
-                        ("token", Some(format!("{model} {library_version}")))
-                    }
-                    StoreKind::File => ("file", None),
-                    StoreKind::Browser => ("browser", None),
-                    StoreKind::System => ("system", None),
+                let model = match &open.info.kind {
+                    StoreKind::Token { model, library_version, .. } => Some(format!("{model} {library_version}")),
+                    _ => None,
                 };
                 StoreView {
                     id: open.info.id.clone(),
                     name: open.info.name.clone(),
-                    kind,
+                    kind: open.kind(),
                     device: open.info.device.clone(),
                     model,
                     problem: None,

@@ -211,7 +211,11 @@ impl<'a> Journey<'a> {
         let open = inventory
             .stores
             .iter()
-            .find(|open| open.info.id.contains(store) || open.info.name == store)
+            .find(|open| open.info.id == store)
+            .or_else(|| {
+                let mut all = inventory.stores.iter();
+                all.find(|open| open.info.id.contains(store) || open.info.name == store)
+            })
             .ok_or_else(|| ClientError::new("store-gone", store))?;
         let record = AuthorityRecord {
             name: invitation.authority.trim_start_matches("https://").to_owned(),

@@ -2,8 +2,12 @@
 //! browser.
 
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::ClientError;
+
+/// How long an opener may take to say that it cannot.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Opens a file or an address (`http`, `https`, `mailto`) with the system's program for it.
 ///
@@ -19,12 +23,24 @@ pub fn open_with_system(what: &str) -> Result<(), ClientError> {
     } else {
         ("xdg-open", &[])
     };
-    let run = Command::new(program)
+    let refused = || ClientError::new("no-program", what);
+    let mut child = Command::new(program)
         .args(arguments)
         .arg(what)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .status();
-    if run.is_ok_and(|status| status.success()) { Ok(()) } else { Err(ClientError::new("no-program", what)) }
+        .spawn()
+        .map_err(|_| refused())?;
+    // Where no desktop runs, the opener is the program itself and stays as long as the person reads: nobody waits for it.
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return Ok(()),
+            Ok(Some(_)) | Err(_) => return Err(refused()),
+            Ok(None) => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+    std::thread::spawn(move || child.wait());
+    Ok(())
 }

@@ -43,6 +43,8 @@ pub struct RenewOptions {
     pub lose_old_mail: bool,
     /// Another store for the new keys: its name, or a part of its stable name.
     pub onto: Option<String>,
+    /// Only certificates of this store (stable name): no other is asked for its PIN.
+    pub store: Option<String>,
 }
 
 /// One certificate of the plan.
@@ -312,6 +314,9 @@ impl Preflight {
         let mut failure = ClientError::new("nothing-to-renew", options.only.as_deref().unwrap_or("all"));
         let mut idle = None;
         for open in &inventory.stores {
+            if options.store.as_ref().is_some_and(|wanted| *wanted != open.info.id) {
+                continue;
+            }
             if open.info.kind == StoreKind::File {
                 open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
             }

@@ -10,6 +10,7 @@ use obnova_pki::Kind;
 use serde::{Deserialize, Serialize};
 
 use crate::inventory::Inventory;
+use crate::outlook::is_followed;
 use crate::{CertificateView, ClientError, Home};
 
 /// Days before the end when something is said, the first first.
@@ -90,14 +91,8 @@ pub fn reminders(home: &Home, inventory: &Inventory, now: SystemTime) -> Result<
     }
     let mut found = Vec::new();
     for (store, certificate) in &all {
-        let is_followed = all.iter().any(|(_, other)| {
-            other.kind() == certificate.kind()
-                && obnova_lifecycle::successor::same_holder(other.subject(), certificate.subject())
-                && other.issuer() == certificate.issuer()
-                && other.not_after() > certificate.not_after()
-        });
         let view = CertificateView::of(certificate, store, now);
-        let Some(step) = step(view.days_left).filter(|_| !is_followed) else { continue };
+        let Some(step) = step(view.days_left).filter(|_| !is_followed(certificate, &all)) else { continue };
         let told = memory.told.get(&view.sha256).is_some_and(|told| *told <= step);
         found.push(Reminder { certificate: view, step, told });
     }

@@ -290,6 +290,20 @@ impl Home {
         self.add_store("module", module)
     }
 
+    /// Adds what a person names: a PKCS#11 module, told by its ending, or else a PKCS#12 file.
+    ///
+    /// # Errors
+    ///
+    /// `file-error` when it is not there; `settings-wrong`.
+    pub fn add_named(&self, path: &Path) -> Result<(), ClientError> {
+        if !path.exists() {
+            return Err(ClientError::new("file-error", path.display()));
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let is_module = [".so", ".dll", ".dylib"].iter().any(|end| name.ends_with(end)) || name.contains(".so.");
+        if is_module { self.add_module(path) } else { self.add_file(path) }
+    }
+
     fn add_store(&self, key: &str, path: &Path) -> Result<(), ClientError> {
         let mut table = toml_edit::Table::new();
         table.insert(key, toml_edit::value(path.display().to_string()));
@@ -362,5 +376,10 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("# mine\ndiscover = false\n"), "{text}");
         assert!(!home.discovers().unwrap());
+        let module = folder.path().join("LIBX.SO.2");
+        std::fs::write(&module, "").unwrap();
+        home.add_named(&module).unwrap();
+        assert!(home.stores().unwrap().iter().any(|store| matches!(store, StoreSetting::Module { .. })));
+        assert_eq!(home.add_named(Path::new("/no/such")).unwrap_err().code, "file-error");
     }
 }

@@ -29,17 +29,20 @@ pub fn has_shortcut() -> Option<bool> {
     Some(place()?.exists())
 }
 
-/// The value of a key that is a command line: quoted, with what the quotes and the specification give a meaning escaped.
-fn command_line(program: &Path) -> String {
+/// The value of a key that is a command line: quoted, with what the quotes, and then what every value, gives a meaning
+/// escaped. A path with control characters is refused.
+fn command_line(program: &Path) -> Option<String> {
     let mut quoted = String::from("\"");
     for character in program.display().to_string().chars() {
         match character {
-            '"' | '`' | '$' | '\\' => quoted.push_str(&format!("\\\\{character}")),
+            '\\' => quoted.push_str("\\\\\\\\"),
+            '"' | '`' | '$' => quoted.push_str(&format!("\\\\{character}")),
             '%' => quoted.push_str("%%"),
+            other if other.is_control() => return None,
             other => quoted.push(other),
         }
     }
-    quoted + "\""
+    Some(quoted + "\"")
 }
 
 /// Puts a shortcut to a program into the menu. `icon` is a picture beside it.
@@ -66,11 +69,18 @@ pub fn add_shortcut(program: &Path, icon: &Path) -> Result<(), ClientError> {
             false => Err(ClientError::new("shortcut-refused", place.display())),
         };
     }
-    let icon = if icon.exists() { icon.display().to_string() } else { "obnova".to_owned() };
+    let refused = || ClientError::new("shortcut-refused", program.display());
+    let exec = command_line(program).ok_or_else(refused)?;
+    let icon = match icon.exists() {
+        true => icon.display().to_string().replace('\\', "\\\\"),
+        false => "obnova".to_owned(),
+    };
+    if icon.chars().any(char::is_control) {
+        return Err(refused());
+    }
     let entry = format!(
         "[Desktop Entry]\nType=Application\nName=obnova\nComment=Renewal of certificates\n\
-         Comment[cs]=Obnova certifikátů\nExec={}\nIcon={icon}\nTerminal=false\nCategories=Utility;Security;\n",
-        command_line(program)
+         Comment[cs]=Obnova certifikátů\nExec={exec}\nIcon={icon}\nTerminal=false\nCategories=Utility;Security;\n"
     );
     if let Some(folder) = place.parent() {
         std::fs::create_dir_all(folder)?;
@@ -96,6 +106,9 @@ mod tests {
 
     #[test]
     fn a_path_with_signs_of_its_own_stays_one_word() {
-        assert_eq!(command_line(Path::new("/home/a b/100%/ob$nova")), "\"/home/a b/100%%/ob\\\\$nova\"");
+        let line = |path: &str| command_line(Path::new(path));
+        assert_eq!(line("/home/a b/100%/ob$nova").as_deref(), Some("\"/home/a b/100%%/ob\\\\$nova\""));
+        assert_eq!(line("/a\\b").as_deref(), Some("\"/a\\\\\\\\b\""));
+        assert_eq!(line("/a\nb"), None);
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use obnova_crypto::{Pfx, PfxError, PfxKey, PfxMac, Primitives, Secret, SoftwareKey, Zeroizing};
 use obnova_keystore::{StoreSigner, durable};
-use obnova_lifecycle::port::{Clock, KeyStoreError, Pin, StoreInfo, StoreKind};
+use obnova_lifecycle::port::{Clock, KeyStoreError, Pin, PinState, StoreInfo, StoreKind};
 use obnova_lifecycle::retirement::{OrphanStanding, permit_orphan};
 use obnova_lifecycle::station::{ProofOfUse, challenge_message};
 use obnova_pki::{Certificate, KeyKind, Signer};
@@ -97,6 +97,10 @@ impl Inventory {
             name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             kind: StoreKind::File,
             reader: None,
+            // A file has a password of its own, however its target is opened.
+            needs_login: true,
+            pin: PinState::default(),
+            puk: None,
             ..target.info.clone()
         };
         // A file that is not there needs no password.
@@ -162,6 +166,9 @@ impl Inventory {
             name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             kind: StoreKind::File,
             reader: None,
+            needs_login: true,
+            pin: PinState::default(),
+            puk: None,
             ..from.info.clone()
         };
         let password = pin.new_password(&named)?;

@@ -106,8 +106,9 @@ pub fn ask(texts: Texts, items: &[CleanupItem]) -> Page {
         }
         block
     }));
-    page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Cleanup)));
-    page.buttons.push(Button::new(texts, "window-remove-go", Act::Remove).main());
+    // Not where the button was that led here: a second click must not land on it.
+    page.buttons.push(Button::new(texts, "window-remove-go", Act::Remove));
+    page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Cleanup)).main());
     page
 }
 

@@ -352,17 +352,7 @@ impl Worker {
             Setting::BackupFolder => self.home.set_backup(&BackupSetting::To(Self::path(fields, "folder")?))?,
             Setting::Backup(setting) => self.home.set_backup(setting)?,
             Setting::AddStore => {
-                let path = Self::path(fields, "store")?;
-                if !path.exists() {
-                    return Err(ClientError::new("file-error", path.display()));
-                }
-                let is_module =
-                    path.extension().is_some_and(|ending| ["so", "dll", "dylib"].iter().any(|e| ending == *e));
-                if is_module {
-                    self.home.add_module(&path)?
-                } else {
-                    self.home.add_file(&path)?
-                }
+                self.home.add_named(&Self::path(fields, "store")?)?;
                 self.inventory = None;
             }
             Setting::ForgetStore(path) => {

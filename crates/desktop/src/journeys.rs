@@ -62,7 +62,13 @@ impl Worker {
         let inventory = self.inventory.as_ref().ok_or_else(nothing_looked_at)?;
         let outlook = Outlook::of(&self.home, inventory, only, &self.clock)?;
         let page = renew::outlook(self.texts(), &outlook);
-        let options = RenewOptions { only: only.map(str::to_owned), early: only.is_some(), ..RenewOptions::default() };
+        let options = RenewOptions {
+            only: only.map(str::to_owned),
+            early: only.is_some(),
+            // No other device is asked for its PIN than the one that was shown.
+            store: Some(outlook.store.clone()),
+            ..RenewOptions::default()
+        };
         self.prepared = Prepared { options, outlook: Some(outlook), preflight: None };
         Ok(page)
     }
@@ -76,7 +82,9 @@ impl Worker {
         self.fill_in()?;
         let view = self.prepare()?;
         let is_ready = self.prepared.preflight.as_ref().is_some_and(Preflight::is_ready);
-        if is_ready && view.is_as_expected() {
+        let shown = self.prepared.outlook.iter().flat_map(|outlook| &outlook.certificates).map(|view| &view.sha256);
+        let is_what_was_shown = shown.eq(view.items.iter().map(|item| &item.certificate.sha256));
+        if is_ready && is_what_was_shown && view.is_as_expected() {
             return self.begin().map(Some);
         }
         Ok(Some(renew::plan(self.texts(), &view, is_ready)))
@@ -84,6 +92,7 @@ impl Worker {
 
     /// What an authority must know that is asked by mail; every field is known before a key is made.
     fn fill_in(&mut self) -> Result<(), ClientError> {
+        self.look()?;
         let Some(outlook) = self.prepared.outlook.as_ref().filter(|outlook| outlook.way == "mail") else {
             return Ok(());
         };
@@ -103,6 +112,7 @@ impl Worker {
 
     /// Pre-flight of the whole plan.
     pub(crate) fn prepare(&mut self) -> Result<obnova_client::PlanView, ClientError> {
+        self.look()?;
         let inventory = self.inventory.as_ref().ok_or_else(nothing_looked_at)?;
         self.talk.busy("window-asking");
         let found = Preflight::renew(&self.home, inventory, &self.prepared.options, &self.talk, &self.clock)?;
@@ -121,6 +131,7 @@ impl Worker {
         let (home, clock) = (self.home.clone(), self.clock);
         let journey = Journey::begin(&home, preflight, &self.talk, &clock)?;
         let id = journey.id();
+        self.has_begun = true;
         let flow = self.walk(journey)?;
         self.ended(&flow, &[id])
     }
@@ -202,7 +213,7 @@ impl Worker {
                     ..Field::default()
                 }));
                 page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Overview)));
-                page.buttons.push(Button::new(texts, "window-continue", Act::AdoptWith).main());
+                page.buttons.push(Button::new(texts, "window-continue", Act::Adopt).main());
                 Ok(page)
             }
             Err(error) => Err(error),

@@ -111,8 +111,6 @@ pub enum Act {
     Ticket,
     /// Whether the question is technical.
     Technical(bool),
-    /// Types the anchor of an authority for what was begun elsewhere.
-    AdoptWith,
     /// Writes the question as a message, or as plain text.
     WriteTicket(bool),
     /// Writes what an administrator is asked for.

@@ -47,6 +47,8 @@ pub struct Question {
     pub on_pad: bool,
     /// It is no secret.
     pub is_open: bool,
+    /// It may be left out, by a button of its own.
+    pub is_optional: bool,
 }
 
 /// A step of the work, and whether it is `done`, `now` or `ahead`.
@@ -82,7 +84,11 @@ pub(crate) struct Talk {
     given: RefCell<Option<Fields>>,
     /// What the next question says first.
     trouble: RefCell<Option<String>>,
-    may_spend_last_try: Cell<bool>,
+    /// The store that was asked about last, and the one whose last try may be spent.
+    current: RefCell<String>,
+    allowed: RefCell<Option<String>>,
+    /// Whether a person answered since the last refusal.
+    answered: Cell<bool>,
     /// Where questions stand in a row of steps.
     step: RefCell<String>,
     /// What the person wanted instead of answering.
@@ -98,7 +104,9 @@ impl Talk {
             known: RefCell::default(),
             given: RefCell::default(),
             trouble: RefCell::default(),
-            may_spend_last_try: Cell::new(false),
+            current: RefCell::default(),
+            allowed: RefCell::default(),
+            answered: Cell::new(false),
             step: RefCell::default(),
             pending: RefCell::default(),
         }
@@ -129,7 +137,7 @@ impl Talk {
     pub(crate) fn forget(&self) {
         self.known.borrow_mut().clear();
         self.given.borrow_mut().take();
-        self.may_spend_last_try.set(false);
+        self.allowed.borrow_mut().take();
         self.trouble.borrow_mut().take();
         self.step.borrow_mut().clear();
     }
@@ -139,11 +147,13 @@ impl Talk {
         *self.step.borrow_mut() = step;
     }
 
-    /// A secret was refused: the next question says so.
-    pub(crate) fn refused(&self, trouble: String) {
+    /// A secret was refused: the next question says so. `false` when nobody had answered: asking again by itself would
+    /// never end.
+    pub(crate) fn refused(&self, trouble: String) -> bool {
         self.known.borrow_mut().clear();
-        self.may_spend_last_try.set(false);
+        self.allowed.borrow_mut().take();
         *self.trouble.borrow_mut() = Some(trouble);
+        self.answered.replace(false)
     }
 
     /// Answers that the person gave already.
@@ -161,13 +171,17 @@ impl Talk {
         self.tell(Tell::Question(question.clone()));
         loop {
             match self.asked.recv_timeout(LOOK) {
-                Ok(Ask::Entered(pin)) => return Ok(pin),
+                Ok(Ask::Entered(pin)) => {
+                    self.answered.set(true);
+                    return Ok(pin);
+                }
                 Ok(Ask::Act(act, fields)) => {
                     *self.pending.borrow_mut() = Some((act, fields));
                     return Err(cancelled());
                 }
                 Ok(Ask::Back) | Err(RecvTimeoutError::Disconnected) => return Err(cancelled()),
-                Ok(Ask::Again) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Ask::Again) => self.tell(Tell::Question(question.clone())),
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
     }
@@ -233,7 +247,7 @@ impl Talk {
         };
         loop {
             if self.secret(&question)?.expose().trim().eq_ignore_ascii_case(&word) {
-                self.may_spend_last_try.set(true);
+                *self.allowed.borrow_mut() = Some(self.current.borrow().clone());
                 return Ok(());
             }
         }
@@ -242,13 +256,17 @@ impl Talk {
 
 impl PinSource for Talk {
     fn pin(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
+        self.current.replace(store.id.clone());
         if !store.needs_login {
             return Ok(Pin::new(String::new()));
         }
         let texts = self.texts();
         if store.pin.pad {
             let title = texts.get("window-pin", &[]);
-            let lines = vec![texts.get("window-for", &[("store", &store.name)])];
+            let mut lines = vec![texts.get("window-for", &[("store", &store.name)])];
+            if let Some(trouble) = self.trouble.borrow_mut().take() {
+                lines.insert(0, format!("⚠ {trouble}"));
+            }
             self.tell(Tell::Question(Question { title, lines, on_pad: true, ..Question::default() }));
             return Ok(Pin::new(String::new()));
         }
@@ -278,6 +296,7 @@ impl PinSource for Talk {
     }
 
     fn puk(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
+        self.current.replace(store.id.clone());
         let tries: Option<TriesView> = store.puk.as_ref().map(Into::into);
         self.old_secret("window-puk", store, tries.as_ref())
     }
@@ -305,6 +324,7 @@ impl PinSource for Talk {
             hint: if field.optional { texts.get("window-field-optional", &[]) } else { String::new() },
             lines: vec![texts.get("window-field-lines", &[])],
             is_open: true,
+            is_optional: field.optional,
             ..Question::default()
         };
         let answer = if field.optional { self.ask(question)? } else { self.secret(&question)? };
@@ -312,6 +332,7 @@ impl PinSource for Talk {
     }
 
     fn may_spend_last_try(&self) -> bool {
-        self.may_spend_last_try.get()
+        // The word was typed for one device, and counts for no other.
+        self.allowed.borrow().as_deref() == Some(self.current.borrow().as_str())
     }
 }

@@ -79,19 +79,27 @@ pub fn open(settings: &Settings) -> Result<App, slint::PlatformError> {
     let tell = Rc::new(tell);
     HEARD.with(|heard| *heard.borrow_mut() = Some((Rc::clone(&tell), drawn.clone(), Rc::clone(&spoken))));
     let weak = app.as_weak();
-    let talk = Talk::new(
-        asked,
+    let teller = || -> Box<dyn Fn(Tell) + Send> {
+        let (told, weak) = (told.clone(), weak.clone());
         Box::new(move |what| {
             // A window that is closed is told nothing more.
             if told.send(what).is_ok() {
                 drop(weak.upgrade_in_event_loop(|app| hear(&app)));
             }
-        }),
-        Texts::new(settings.language),
-    );
+        })
+    };
+    let texts = Texts::new(settings.language);
+    let (talk, last_words) = (Talk::new(asked, teller(), texts), teller());
     bind(&app, &ask, &drawn);
     let (home, days_back) = (settings.home.clone(), settings.days_back);
-    std::thread::spawn(move || worker::run(&home, days_back, talk));
+    std::thread::spawn(move || {
+        let work = std::panic::AssertUnwindSafe(|| worker::run(&home, days_back, talk));
+        if std::panic::catch_unwind(work).is_err() {
+            let mut page = Page::of(texts, Place::Overview);
+            page.notice(page::Mark::Bad, texts.get("window-crashed", &[]), "");
+            last_words(Tell::Page(page));
+        }
+    });
     Ok(app)
 }
 
@@ -168,6 +176,7 @@ fn bind(app: &App, ask: &Sender<Ask>, drawn: &Drawn) {
         let Some(app) = weak.upgrade() else { return };
         // The field is empty already: the secret travels on in a place that is wiped.
         if !app.get_is_busy() {
+            app.set_is_busy(true);
             drop(sender.send(Ask::Entered(Pin::new(text.into()))));
         }
     });
@@ -178,8 +187,14 @@ fn bind(app: &App, ask: &Sender<Ask>, drawn: &Drawn) {
             return;
         }
         match command {
-            Shortcut::Back => drop(sender.send(Ask::Back)),
-            Shortcut::Again if app.get_view() == View::Page => drop(sender.send(Ask::Again)),
+            Shortcut::Back => {
+                app.set_is_busy(true);
+                drop(sender.send(Ask::Back));
+            }
+            Shortcut::Again if app.get_view() == View::Page => {
+                app.set_is_busy(true);
+                drop(sender.send(Ask::Again));
+            }
             Shortcut::Help => {
                 let place = seen.0.borrow().place.unwrap_or(Place::Overview);
                 press(Act::Guide(crate::help::guide_of(place)));
@@ -311,6 +326,7 @@ pub fn ask(app: &App, question: &Question) {
     app.set_secret_lines(lines(&question.lines));
     app.set_secret_on_pad(question.on_pad);
     app.set_secret_is_open(question.is_open);
+    app.set_secret_is_optional(question.is_optional);
     app.set_view(View::Secret);
     app.set_is_busy(question.on_pad);
     app.invoke_asked();

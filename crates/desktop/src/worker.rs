@@ -11,7 +11,7 @@ use obnova_client::{
 };
 use obnova_texts::{Language, Texts};
 
-use crate::page::{Act, Mark, Page, Place};
+use crate::page::{Act, Block, Button, Mark, Page, Place};
 use crate::talk::{Ask, CANCELLED, Fields, LOOK, Talk, Tell};
 use crate::{cleanup, help, overview, renew};
 
@@ -46,6 +46,11 @@ pub(crate) struct Worker {
     pub(crate) ticket: (bool, Option<String>),
     /// What drew the page that is seen, when it only looked.
     at: Act,
+    /// The page that is seen, and whether it may be looked at anew by itself.
+    seen: Page,
+    is_live: bool,
+    /// Whether the work of this act has begun, so that it goes on from its journal.
+    pub(crate) has_begun: bool,
     readers: Vec<(String, bool)>,
     /// When an authority is asked next whether it has decided, and how long to wait between.
     asks: (Instant, Duration),
@@ -57,12 +62,19 @@ pub(crate) type Shown = Result<Option<Page>, ClientError>;
 
 /// Begins to work; ends when nobody asks any more.
 pub(crate) fn run(folder: &Path, days_back: u64, talk: Talk) {
-    let home = match Home::open(folder) {
-        Ok(home) => home,
-        Err(error) => {
-            let mut page = Page::of(talk.texts(), Place::Overview);
-            page.blocks.push(help::notice(talk.texts(), &error));
-            return talk.tell(Tell::Page(page));
+    let home = loop {
+        match Home::open(folder) {
+            Ok(home) => break home,
+            // Whatever is pressed tries again.
+            Err(error) => {
+                let mut page = Page::of(talk.texts(), Place::Overview);
+                page.blocks.push(help::notice(talk.texts(), &error));
+                page.buttons.push(Button::new(talk.texts(), "window-refresh", Act::Refresh(Place::Overview)).first());
+                talk.tell(Tell::Page(page));
+                if talk.asked.recv().is_err() {
+                    return;
+                }
+            }
         }
     };
     let mut worker = Worker {
@@ -74,6 +86,9 @@ pub(crate) fn run(folder: &Path, days_back: u64, talk: Talk) {
         surveyed: None,
         ticket: (true, None),
         at: Act::Go(Place::Overview),
+        seen: Page::default(),
+        is_live: true,
+        has_begun: false,
         readers: obnova_client::readers_now(),
         asks: (Instant::now(), Duration::from_secs(60)),
         is_decided: false,
@@ -105,6 +120,7 @@ fn only_looks(act: &Act) -> bool {
             | Act::AskInvitation
             | Act::Doctor
             | Act::Ticket
+            | Act::Technical(_)
             | Act::Errors
             | Act::Guide(_)
             | Act::Missing(_)
@@ -118,7 +134,14 @@ fn place_of(act: &Act) -> Place {
     match act {
         Act::Go(place) | Act::Refresh(place) => *place,
         Act::Care(..) => Place::Devices,
-        Act::Doctor | Act::Ticket | Act::Errors | Act::Guide(_) | Act::Missing(_) | Act::About => Place::Help,
+        Act::Doctor
+        | Act::Ticket
+        | Act::Technical(_)
+        | Act::WriteTicket(_)
+        | Act::Errors
+        | Act::Guide(_)
+        | Act::Missing(_)
+        | Act::About => Place::Help,
         _ => Place::Overview,
     }
 }
@@ -133,28 +156,26 @@ impl Worker {
         let mut next = Some((act, fields));
         while let Some((act, fields)) = next.take() {
             self.talk.busy(busy_with(&act));
+            self.has_begun = false;
             let shown = self.insist(&act, &fields);
-            let keeps_secret = self.prepared.preflight.is_some() || self.surveyed.is_some();
-            if !keeps_secret {
+            if !self.keeps_secret() {
+                self.surveyed = None;
                 self.talk.forget();
             }
             match shown {
-                Ok(page) => {
-                    if only_looks(&act) {
-                        self.at = act;
-                    } else if !matches!(act, Act::Show(_) | Act::Set(_)) {
-                        self.at = Act::Go(page.as_ref().and_then(|page| page.place).unwrap_or(Place::Overview));
-                    }
-                    match page {
-                        Some(page) => self.talk.tell(Tell::Page(page)),
-                        None => self.redraw(None),
-                    }
+                // A file or a page was opened elsewhere; here everything stays as it is.
+                Ok(None) => self.talk.tell(Tell::Page(self.seen.clone())),
+                Ok(Some(page)) => {
+                    let place = page.place.unwrap_or(Place::Overview);
+                    self.is_live = matches!(act, Act::Go(_) | Act::Refresh(_));
+                    self.at = if only_looks(&act) { act } else { Act::Go(place) };
+                    self.tell_page(page);
                 }
                 Err(error) if error.code == CANCELLED => {
                     self.give_up();
                     next = self.talk.pending();
                     if next.is_none() {
-                        self.redraw(None);
+                        self.redraw(None, &Fields::new());
                     }
                 }
                 Err(error) => {
@@ -164,10 +185,28 @@ impl Worker {
                     if matches!(act, Act::Agree | Act::Begin | Act::BeginAndLoseMail | Act::Look(_)) {
                         self.at = Act::Go(Place::Overview);
                     }
-                    self.redraw(Some(&error));
+                    self.redraw(Some(&error), &fields);
                 }
             }
         }
+    }
+
+    fn tell_page(&mut self, page: Page) {
+        self.seen = page.clone();
+        self.talk.tell(Tell::Page(page));
+    }
+
+    /// Whether what is seen goes on with a secret that was typed: a plan that may begin, or a clean-up that may be changed
+    /// or carried out.
+    fn keeps_secret(&self) -> bool {
+        let plan = self.prepared.preflight.as_ref().is_some_and(|found| {
+            found.is_ready() || found.view.must_act.iter().any(|(_, why)| why == "agree-to-lose-old-mail")
+        });
+        let survey = self.surveyed.as_ref().is_some_and(|surveyed| {
+            let is_open = |item: &CleanupItem| ["stays-decrypts", "stays-unknown-request"].contains(&item.why);
+            surveyed.items.iter().any(|item| item.may_go || is_open(item))
+        });
+        plan || survey
     }
 
     /// Whatever was prepared is forgotten, with its secrets.
@@ -177,24 +216,32 @@ impl Worker {
         self.talk.forget();
     }
 
-    /// The same again as long as a refused secret is the only trouble; the last try only after an explicit yes.
+    /// The same again as long as a refused secret that a person typed is the only trouble; the last try only after an
+    /// explicit word.
     fn insist(&mut self, act: &Act, fields: &Fields) -> Shown {
+        let mut act = act.clone();
         loop {
-            match self.perform(act, fields) {
+            match self.perform(&act, fields) {
                 Err(error) if REFUSED.contains(&error.code.as_str()) => {
                     let (text, _) = help::trouble(self.texts(), &error);
-                    self.talk.refused(text);
+                    if !self.talk.refused(text) {
+                        return Err(error);
+                    }
                 }
                 Err(error) if ["pin-last-try", "puk-last-try"].contains(&error.code.as_str()) => {
                     self.talk.allow_last_try()?;
                 }
                 other => return other,
             }
+            // What has begun is in its journal, and goes on from there.
+            if self.has_begun {
+                act = Act::Resume;
+            }
         }
     }
 
-    /// Shows the page again that was seen, with an error above it.
-    fn redraw(&mut self, trouble: Option<&ClientError>) {
+    /// Shows the page again that was seen, with an error above it, and with what was typed into it.
+    fn redraw(&mut self, trouble: Option<&ClientError>, fields: &Fields) {
         let at = self.at.clone();
         let mut shown = self.perform(&at, &Fields::new());
         if shown.is_err() || matches!(shown, Ok(None)) {
@@ -215,10 +262,12 @@ impl Worker {
                 page
             }
         };
+        refill(&mut page, fields);
         if let Some(error) = trouble {
             page.above(help::notice(texts, error));
         }
-        self.talk.tell(Tell::Page(page));
+        self.is_live = trouble.is_none() && matches!(self.at, Act::Go(_));
+        self.tell_page(page);
     }
 
     fn back(&mut self) {
@@ -230,8 +279,9 @@ impl Worker {
     }
 
     fn again(&mut self) {
+        self.give_up();
         self.inventory = None;
-        self.redraw(None);
+        self.redraw(None, &Fields::new());
     }
 
     /// When nobody asks: devices that come and go, authorities that decide.
@@ -239,7 +289,7 @@ impl Worker {
         let now = obnova_client::readers_now();
         if now != self.readers {
             self.readers = now;
-            if matches!(self.at, Act::Go(Place::Overview | Place::Devices)) && self.prepared.preflight.is_none() {
+            if self.is_live && matches!(self.at, Act::Go(Place::Overview | Place::Devices)) {
                 return self.again();
             }
             self.inventory = None;
@@ -252,8 +302,8 @@ impl Worker {
             self.is_decided = true;
             let texts = self.texts();
             notify(&texts.get("remind-title", &[]), &texts.get("remind-decided", &[]));
-            if self.at == Act::Go(Place::Overview) {
-                self.redraw(None);
+            if self.is_live && self.at == Act::Go(Place::Overview) {
+                self.redraw(None, &Fields::new());
             }
         }
     }
@@ -331,11 +381,16 @@ impl Worker {
 
     /// Does one thing.
     pub(crate) fn perform(&mut self, act: &Act, fields: &Fields) -> Shown {
-        if !matches!(act, Act::AskRemove | Act::Remove | Act::LoseMail(_) | Act::GiveUp(_)) {
-            self.surveyed = None;
-        }
-        if !matches!(act, Act::Agree | Act::Begin | Act::BeginAndLoseMail) {
-            self.prepared.preflight = None;
+        // What goes on with a plan or a clean-up keeps it, with its secrets; anything else drops both.
+        let goes_on = match act {
+            Act::AskRemove | Act::Remove | Act::LoseMail(_) | Act::GiveUp(_) => self.surveyed.is_some(),
+            Act::Agree | Act::Begin | Act::BeginAndLoseMail => self.prepared.preflight.is_some(),
+            // A page that is opened elsewhere changes nothing here.
+            Act::Show(_) | Act::Copy(_) => true,
+            _ => false,
+        };
+        if !goes_on && (self.surveyed.take().is_some() || self.prepared.preflight.take().is_some()) {
+            self.talk.forget();
         }
         let texts = self.texts();
         match act {
@@ -367,7 +422,7 @@ impl Worker {
             }
             Act::Resume => self.resume(false, None).map(Some),
             Act::AskAgain => self.resume(true, None).map(Some),
-            Act::Adopt | Act::AdoptWith => self.adopt(fields).map(Some),
+            Act::Adopt => self.adopt(fields).map(Some),
             Act::AskInvitation => self.ask_invitation().map(Some),
             Act::Enroll(store) => self.enroll(store, fields).map(Some),
             Act::PickUp => Ok(Some(renew::pick_up(texts))),
@@ -400,7 +455,11 @@ impl Worker {
                 let mended = obnova_client::mend(&self.home)?;
                 self.doctor(&mended).map(Some)
             }
-            Act::Ticket | Act::Technical(_) | Act::Missing(_) => self.ask_people(act).map(Some),
+            Act::Ticket | Act::Technical(_) | Act::Missing(_) => {
+                let mut page = self.ask_people(act)?;
+                refill(&mut page, fields);
+                Ok(Some(page))
+            }
             Act::WriteTicket(as_message) => self.write_ticket(*as_message, fields).map(Some),
             Act::Administrator => self.administrator().map(Some),
             Act::Guide(nth) => Ok(Some(help::guide_page(texts, *nth))),
@@ -437,6 +496,17 @@ impl Worker {
             _ => PathBuf::from(typed),
         };
         Ok(std::path::absolute(path)?)
+    }
+}
+
+/// What was typed into the fields of a page stays in them.
+fn refill(page: &mut Page, fields: &Fields) {
+    for block in &mut page.blocks {
+        if let Block::Field(field) = block
+            && let Some(typed) = fields.get(field.name)
+        {
+            field.value.clone_from(typed);
+        }
     }
 }
 
