@@ -25,9 +25,15 @@ pub fn notice(texts: Texts, error: &ClientError) -> Block {
         "store-full" | "write-failed" | "not-stored" => {
             vec![go("window-cleanup", Act::Survey(None)), go("window-resume", Act::Resume)]
         }
-        "store-gone" | "token-gone" | "module-crashed" | "module-hangs" | "authority-unreachable" | "renewal-open" => {
-            vec![go("window-resume", Act::Resume)]
-        }
+        "store-gone"
+        | "module-silent"
+        | "module-crashed"
+        | "module-error"
+        | "authority-unreachable"
+        | "authority-busy"
+        | "authority-http-error"
+        | "renewal-open"
+        | "rehearsal-failed" => vec![go("window-resume", Act::Resume)],
         "authority-lost-request" => vec![go("window-ask-again", Act::AskAgain)],
         "pin-locked" | "pin-last-try" => vec![go("window-devices", Act::Go(Place::Devices))],
         "backup-undecided" => vec![go("window-settings", Act::Go(Place::Settings))],

@@ -150,9 +150,17 @@ pub fn page(texts: Texts, seen: &Overview) -> Page {
         page.text(texts.get("window-nothing", &[]));
         page.blocks.push(Block::Faint(texts.get("window-nothing-hint", &[])));
     }
+    // What few people need, and none of them every day, stands below.
+    page.blocks.push(Block::Card(Card {
+        title: texts.get("window-other-ways", &[]),
+        buttons: vec![
+            new("window-pick-up", Act::PickUp),
+            new("window-adopt", Act::Adopt),
+            new("window-invitation", Act::AskInvitation),
+        ],
+        ..Card::default()
+    }));
     page.buttons.push(new("window-refresh", Act::Refresh(Place::Overview)));
-    page.buttons.push(new("window-pick-up", Act::PickUp));
-    page.buttons.push(new("window-adopt", Act::Adopt));
     if !seen.open.is_empty() {
         page.buttons.push(new("window-resume", Act::Resume).first());
     } else if seen.certificates.iter().any(Next::is_due) {

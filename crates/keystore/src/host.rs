@@ -32,6 +32,10 @@ const HOST: &str = "module-host";
 /// How long a look may take. A device is asked anew at every start, so that patience costs little.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// How long a login or a signature may take: a person may be typing a PIN on the device. Some modules never come back when
+/// their card is pulled just then, and the person must hear of it.
+const ANSWER: Duration = Duration::from_secs(120);
+
 /// How long work may take: making or deleting a key takes some devices five minutes and more.
 const WORK: Duration = Duration::from_secs(15 * 60);
 
@@ -118,11 +122,11 @@ impl Act {
         match self {
             Self::Stores | Self::Info => (LOOK, "stores"),
             Self::Certificates | Self::Census => (LOOK, "certificates"),
-            Self::Unlock { .. } => (WORK, "login"),
-            Self::ChangePin { .. } | Self::UnblockPin { .. } | Self::ChangePuk { .. } => (WORK, "pin"),
+            Self::Unlock { .. } => (ANSWER, "login"),
+            Self::ChangePin { .. } | Self::UnblockPin { .. } | Self::ChangePuk { .. } => (ANSWER, "pin"),
             Self::Generate { .. } => (WORK, "key generation"),
-            Self::Sign { .. } => (WORK, "signature"),
-            Self::Keys | Self::Export { .. } => (WORK, "keys"),
+            Self::Sign { .. } => (ANSWER, "signature"),
+            Self::Keys | Self::Export { .. } => (ANSWER, "keys"),
             Self::Initialise { .. } => (WORK, "initialisation"),
             Self::Install { .. } | Self::Deposit { .. } | Self::Import { .. } | Self::Reserve { .. } => {
                 (WORK, "writing")

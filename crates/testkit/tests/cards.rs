@@ -254,7 +254,9 @@ fn a_card_that_is_pulled_and_put_back() {
         };
         puller.join().unwrap();
         stand.wait(0, false).unwrap();
-        let is_honest = matches!(failed, KeyStoreError::Gone | KeyStoreError::Module { .. });
+        // OpenSC sometimes waits for itself then, and never comes back: its process is ended when patience is.
+        let is_honest =
+            matches!(failed, KeyStoreError::Gone | KeyStoreError::Module { .. } | KeyStoreError::Silent { .. });
         assert!(is_honest, "{module}: {failed:?}");
         assert_eq!(store.info(), Err(KeyStoreError::Gone), "{module}");
     }

@@ -68,6 +68,7 @@ window-renew = Obnovit
 window-resume = Pokračovat v obnově
 window-pick-up = Předat certifikát, který přišel
 window-adopt = Převzít obnovu z jiného programu
+window-other-ways = Další možnosti
 window-certificate = Certifikát
 window-prove = Vyzkoušet podpisem
 window-renew-one = Obnovit tento

@@ -68,6 +68,7 @@ window-renew = Renew
 window-resume = Go on with the renewal
 window-pick-up = Give a certificate that came
 window-adopt = Take over a renewal from another program
+window-other-ways = Other ways
 window-certificate = Certificate
 window-prove = Test it by a signature
 window-renew-one = Renew this one
