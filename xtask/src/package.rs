@@ -114,19 +114,47 @@ impl Drop for Started {
     }
 }
 
-/// Starts a window on a display of its own and waits until it is there by its title.
-fn opens(mut command: Command, title: &str) -> Outcome {
-    let display = ":87";
-    let server = Command::new("Xvfb").args([display, "-screen", "0", "1280x900x24"]).stderr(Stdio::null()).spawn();
-    let _server = Started(server.map_err(failed)?);
+/// A display of its own.
+const DISPLAY: &str = ":87";
+
+fn display() -> Result<Started, String> {
+    let server = Command::new("Xvfb").args([DISPLAY, "-screen", "0", "1280x900x24"]).stderr(Stdio::null()).spawn();
+    let server = Started(server.map_err(failed)?);
     std::thread::sleep(Duration::from_millis(800));
+    Ok(server)
+}
+
+/// A window that cannot go on ends with its own status and says why.
+fn explains_itself(mut command: Command) -> Outcome {
+    let _server = display()?;
     let home = tempfile::tempdir().map_err(failed)?;
-    std::fs::write(home.path().join("obnova.toml"), "discover = false\n").map_err(failed)?;
-    command.env("DISPLAY", display).env("LC_ALL", "C.UTF-8").env("OBNOVA_HOME", home.path()).stderr(Stdio::null());
+    let told = home.path().join("told");
+    let file = std::fs::File::create(&told).map_err(failed)?;
+    command.env("DISPLAY", DISPLAY).env("OBNOVA_HOME", home.path()).stdout(Stdio::null()).stderr(file);
     let mut window = Started(command.spawn().map_err(failed)?);
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(90) {
-        let tree = Command::new("xwininfo").args(["-display", display, "-root", "-tree"]).output().map_err(failed)?;
+        if let Some(status) = window.0.try_wait().map_err(failed)? {
+            let told = std::fs::read_to_string(&told).unwrap_or_default();
+            let is_told = status.code() == Some(4) && told.contains("refresh rate");
+            return if is_told { Ok(()) } else { Err(format!("without a refresh rate: {status}: {told}")) };
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    println!("SKIPPED: this display tells a refresh rate, so that its absence could not be tried");
+    Ok(())
+}
+
+/// Starts a window on a display of its own and waits until it is there by its title.
+fn opens(mut command: Command, title: &str) -> Outcome {
+    let _server = display()?;
+    let home = tempfile::tempdir().map_err(failed)?;
+    std::fs::write(home.path().join("obnova.toml"), "discover = false\n").map_err(failed)?;
+    command.env("DISPLAY", DISPLAY).env("LC_ALL", "C.UTF-8").env("OBNOVA_HOME", home.path()).stderr(Stdio::null());
+    let mut window = Started(command.spawn().map_err(failed)?);
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(90) {
+        let tree = Command::new("xwininfo").args(["-display", DISPLAY, "-root", "-tree"]).output().map_err(failed)?;
         if String::from_utf8_lossy(&tree.stdout).contains(title) {
             return Ok(());
         }
@@ -232,14 +260,22 @@ pub(crate) fn try_installer(wine: &dyn Fn(&Path) -> Command, prefix: &Path) -> O
     if !String::from_utf8_lossy(&version.stdout).contains(VERSION) {
         return Err("the installed program does not tell its version".to_owned());
     }
+    let name = user.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let windows = format!("C:\\users\\{name}\\AppData\\Local\\Programs\\obnova");
+    // A display of Xvfb has no refresh rate, which the toolkit divides by: the program must say so, and how to go on.
     let mut window = wine(&place.join("obnova-desktop.exe"));
     window.args(["--lang", "en"]);
-    opens(window, "My certificates")?;
+    explains_itself(window)?;
+    // A desktop of Wine's own has one.
+    let mut window = wine(Path::new("explorer"));
+    window.args(["/desktop=obnova,1100x800", &format!("{windows}\\obnova-desktop.exe"), "--lang", "en"]);
+    let opened = opens(window, "My certificates");
+    let _ = Command::new("pkill").args(["-f", "obnova-desktop.exe"]).status();
+    opened?;
     let _ = std::fs::remove_file(place.join("bcryptprimitives.dll"));
     // In its place, so that it is waited for; its own file then stays.
-    let name = user.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut remove = wine(&place.join("uninstall.exe"));
-    remove.args(["/S", &format!("_?=C:\\users\\{name}\\AppData\\Local\\Programs\\obnova")]);
+    remove.args(["/S", &format!("_?={windows}")]);
     quietly(remove, "the uninstaller")?;
     if place.join("obnova-desktop.exe").exists() || menu.exists() {
         return Err("the uninstaller left the program or its shortcut behind".to_owned());

@@ -1,4 +1,6 @@
 ; The installer for Windows: for one person, without administrator rights, with shortcuts that are offered.
+; The programs have 64 bits, and so has their installer.
+Target amd64-unicode
 Unicode true
 !include "MUI2.nsh"
 

@@ -271,7 +271,7 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
         (
             "work",
             Screen::Work(
-                renew::steps(texts, &kinds, &[Some(Station::Retired), Some(Station::Requested)]),
+                renew::steps(texts, &kinds, &[Some(Station::Retired), Some(Station::Found)]),
                 texts.get("slow-making-key", &[]),
             ),
         ),
