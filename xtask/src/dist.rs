@@ -19,20 +19,20 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     let is_dev = arguments.contains(&"--dev");
     let system = target.map_or_else(host, |target| Ok((*target).to_owned()))?;
     let is_windows = system.contains("windows");
-    let mut build = vec!["build", "--quiet", "--locked", "--package", "obnova-cli", "--package", "obnova-desktop"];
-    if !is_windows {
-        build.extend(["--package", "obnova-server"]);
-    }
-    if !is_dev {
-        build.push("--release");
-    }
-    let mut folder = root().join("target");
+    let mut built = root().join("target");
+    let mut build = vec!["build", "--quiet", "--locked"];
     if let Some(target) = target {
         build.extend(["--target", target]);
-        folder.push(target);
+        built.push(target);
     }
-    folder.push(if is_dev { "debug" } else { "release" });
-    program("cargo", &build)?;
+    // A person's programs are small, an operator's are fast.
+    let folder = built.join(if is_dev { "debug" } else { "small" });
+    let holder =
+        ["--profile", if is_dev { "dev" } else { "small" }, "--package", "obnova-cli", "--package", "obnova-desktop"];
+    let operator = ["--profile", if is_dev { "dev" } else { "release" }, "--package", "obnova-server"];
+    // In one go where it can be: the same crates are then built once.
+    let in_one = is_dev && !is_windows;
+    program("cargo", &[&build[..], &holder, if in_one { &operator[2..] } else { &[] }].concat())?;
     let dist = root().join("target/dist");
     std::fs::create_dir_all(&dist).map_err(|error| error.to_string())?;
     let name = format!("obnova-{}-{system}", env!("CARGO_PKG_VERSION"));
@@ -50,6 +50,10 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     if system.contains("linux") {
         package::debian(&dist, &place, &system)?;
     }
+    if !in_one {
+        program("cargo", &[&build[..], &operator].concat())?;
+    }
+    let folder = built.join(if is_dev { "debug" } else { "release" });
     let name = format!("obnova-server-{}-{system}", env!("CARGO_PKG_VERSION"));
     let place = fresh(&dist, &name)?;
     copy_program(&folder, &place, "obnova-server", is_windows, is_dev)?;
@@ -96,7 +100,7 @@ fn copy_program(folder: &Path, place: &Path, name: &str, is_windows: bool, is_de
 /// Completions, manual pages, the guide, papers, the icon.
 fn share(place: &Path, is_foreign: bool) -> Outcome {
     // The program of this system makes the same words for every other.
-    let built = ["target/release/obnova", "target/debug/obnova"].map(|path| root().join(path));
+    let built = ["target/small/obnova", "target/debug/obnova"].map(|path| root().join(path));
     let speaker = if is_foreign { built.into_iter().find(|path| path.exists()) } else { Some(place.join("obnova")) };
     match speaker {
         Some(speaker) => {
