@@ -93,7 +93,8 @@ impl Inventory {
             .ok_or_else(|| ClientError::new("certificate-not-found", sha256))
     }
 
-    /// Every certificate at hand with what is next for it, those that end first before the others.
+    /// Every certificate at hand with what is next for it: those that want something first, those that only rest last, and
+    /// among equals the one that ends first.
     ///
     /// # Errors
     ///
@@ -115,7 +116,15 @@ impl Inventory {
             }
         };
         let views = self.views(clock.now());
-        Ok(views.into_iter().map(|view| Next { next: next_of(&view), view }).collect())
+        let mut nexts: Vec<Next> = views.into_iter().map(|view| Next { next: next_of(&view), view }).collect();
+        let rank = |next: &str| match next {
+            "renew" | "under-way" => 0,
+            "good" => 1,
+            "followed" => 3,
+            _ => 2,
+        };
+        nexts.sort_by_key(|next| rank(next.next));
+        Ok(nexts)
     }
 
     /// Files whose certificates are seen only after their password: stable name and the name that people see.
