@@ -141,6 +141,9 @@ fn explains_itself(mut command: Command) -> Outcome {
         }
         std::thread::sleep(Duration::from_millis(300));
     }
+    if std::env::var("CI").as_deref() == Ok("true") {
+        return Err("a display without a refresh rate was expected, and in CI nothing is skipped".to_owned());
+    }
     println!("SKIPPED: this display tells a refresh rate, so that its absence could not be tried");
     Ok(())
 }
@@ -201,6 +204,8 @@ fn try_debian() -> Outcome {
         let entry = base.join("usr/share/applications/obnova.desktop");
         if Path::new("/usr/bin/desktop-file-validate").exists() {
             program("desktop-file-validate", &[&entry.display().to_string()])?;
+        } else {
+            println!("SKIPPED: the entry of the menu is judged by desktop-file-utils, which is missing");
         }
         let mut window = Command::new(base.join("usr/bin/obnova-desktop"));
         window.args(["--lang", "en"]);

@@ -174,7 +174,8 @@ fn bind(app: &App, ask: &Sender<Ask>, drawn: &Drawn) {
     let (weak, sender) = (app.as_weak(), ask.clone());
     app.on_entered(move |text| {
         let Some(app) = weak.upgrade() else { return };
-        // The field is empty already: the secret travels on in a place that is wiped.
+        // The field is emptied as soon as this returns; the secret travels on in a place that is wiped. The toolkit's own
+        // copy of what was typed cannot be.
         if !app.get_is_busy() {
             app.set_is_busy(true);
             drop(sender.send(Ask::Entered(Pin::new(text.into()))));

@@ -380,7 +380,6 @@ fn device() -> Vec<Act> {
         check(named),
         press("window-prove"),
         pin(PIN),
-        check(|_| ()),
         on("window-certificate"),
     ]
 }
