@@ -391,8 +391,7 @@ pub(crate) fn resume(context: &Context, path: Option<&Path>, ask_again: bool) ->
                     context.decided(journey)
                 });
         match walked {
-            Ok(flow) if worst == Flow::Done || matches!(flow, Flow::Refused(_)) => worst = flow,
-            Ok(_) => {}
+            Ok(flow) => worst = worst.and(flow),
             // A PIN that was refused is not sent again for the next one; anything else stops only its own journey.
             Err(error) if error.code.starts_with("pin-") => return Err(error),
             Err(error) => {

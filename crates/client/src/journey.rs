@@ -110,6 +110,14 @@ pub enum Flow {
     Refused(String),
 }
 
+impl Flow {
+    /// Of two journeys, what the person must hear: a refusal before anything else, and what is done last.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if self == Self::Done || matches!(other, Self::Refused(_)) { other } else { self }
+    }
+}
+
 /// What an invitation gives: a reference, its secret, and the root that may be trusted.
 struct Invited {
     reference: String,

@@ -170,8 +170,7 @@ impl Worker {
                 },
             );
             match walked {
-                Ok(flow) if worst == Flow::Done || matches!(flow, Flow::Refused(_)) => worst = flow,
-                Ok(_) => {}
+                Ok(flow) => worst = worst.and(flow),
                 // A secret that was refused, or not given, stops all; anything else stops only its own journey.
                 Err(error) if error.code.starts_with("pin-") || error.code == crate::talk::CANCELLED => {
                     return Err(error);
