@@ -1,28 +1,17 @@
 //! What the window costs: the time to its first picture, its memory, and the CPU it takes when nobody does anything.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::screen::{Screen, Started};
 use crate::{Outcome, root};
-
-/// A display of its own.
-const DISPLAY: &str = ":88";
 
 /// How long nobody does anything.
 const IDLE: Duration = Duration::from_secs(10);
 
-struct Started(Child);
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// What is on the display now, as pixels.
-fn pixels() -> Vec<u8> {
-    let shot = Command::new("xwd").args(["-silent", "-root", "-display", DISPLAY]).output();
+fn pixels(screen: &Screen) -> Vec<u8> {
+    let shot = Command::new("xwd").args(["-silent", "-root", "-display", &screen.name]).output();
     shot.map(|shot| shot.stdout).unwrap_or_default()
 }
 
@@ -44,15 +33,15 @@ fn cpu(process: u32) -> Option<u64> {
 const CALM: Duration = Duration::from_millis(700);
 
 /// Seconds from the start to the first picture and to the last change of it, with the running window.
-fn first_picture() -> Result<(f64, f64, Started), String> {
+fn first_picture(screen: &Screen) -> Result<(f64, f64, Started), String> {
     let failed = |error: std::io::Error| error.to_string();
-    let blank = pixels();
+    let blank = pixels(screen);
     let home = root().join("target/bench-window");
     std::fs::create_dir_all(&home).map_err(failed)?;
     std::fs::write(home.join("obnova.toml"), "discover = false\n").map_err(failed)?;
     let begun = Instant::now();
     let window = Command::new(root().join("target/release/obnova-desktop"))
-        .env("DISPLAY", DISPLAY)
+        .env("DISPLAY", &screen.name)
         .env("OBNOVA_HOME", home)
         .stderr(Stdio::null())
         .spawn()
@@ -60,7 +49,7 @@ fn first_picture() -> Result<(f64, f64, Started), String> {
     let window = Started(window);
     let (mut seen, mut first, mut last) = (blank, None, begun);
     loop {
-        let now = pixels();
+        let now = pixels(screen);
         if now != seen {
             last = Instant::now();
             first.get_or_insert(begun.elapsed().as_secs_f64());
@@ -84,12 +73,10 @@ pub(crate) fn run() -> Outcome {
         println!("SKIPPED: the bench of the window needs xvfb and x11-apps");
         return Ok(());
     }
-    let server = Command::new("Xvfb").args([DISPLAY, "-screen", "0", "1024x768x24"]).stderr(Stdio::null()).spawn();
-    let _server = Started(server.map_err(|error| error.to_string())?);
-    std::thread::sleep(Duration::from_secs(1));
+    let screen = Screen::start("1024x768x24")?;
     let (mut times, mut whole) = (Vec::new(), Vec::new());
     for _ in 0..5 {
-        let (first, last, window) = first_picture()?;
+        let (first, last, window) = first_picture(&screen)?;
         times.push(first);
         whole.push(last);
         drop(window);
@@ -97,7 +84,7 @@ pub(crate) fn run() -> Outcome {
     }
     times.sort_by(f64::total_cmp);
     whole.sort_by(f64::total_cmp);
-    let (.., window) = first_picture()?;
+    let (.., window) = first_picture(&screen)?;
     std::thread::sleep(Duration::from_secs(3));
     let process = window.0.id();
     let before = cpu(process).ok_or("the window ended")?;

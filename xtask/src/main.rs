@@ -10,6 +10,7 @@ mod dist;
 mod guide;
 mod package;
 mod picture;
+mod screen;
 mod stages;
 mod systems;
 mod tidy;

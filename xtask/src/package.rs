@@ -2,14 +2,21 @@
 //! wants no administrator rights and offers shortcuts; and the test that installs and starts them.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::dist::{copy, told};
+use crate::screen::{Screen, Started};
 use crate::{Outcome, root, run as program};
 
 /// Version that the packages carry.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Title of the window, in English.
+const TITLE: &str = "My certificates";
+
+/// How long a window may take to open, on a busy machine and under Wine.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The entry of a menu (Desktop Entry Specification 1.5).
 const ENTRY: &str = "[Desktop Entry]\nType=Application\nName=obnova\nGenericName=Renewal of certificates\n\
@@ -104,69 +111,56 @@ pub(crate) fn installer(dist: &Path, place: &Path) -> Outcome {
     Ok(())
 }
 
-/// A program that ends with the look at it.
-struct Started(Child);
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// What a window came to: it is there, or it ended with a status, having said something.
+enum Seen {
+    Window,
+    Ended(std::process::ExitStatus, String),
 }
 
-/// A display of its own.
-const DISPLAY: &str = ":87";
-
-fn display() -> Result<Started, String> {
-    let server = Command::new("Xvfb").args([DISPLAY, "-screen", "0", "1280x900x24"]).stderr(Stdio::null()).spawn();
-    let server = Started(server.map_err(failed)?);
-    std::thread::sleep(Duration::from_millis(800));
-    Ok(server)
+/// Starts a window on a screen of its own and waits until it is there by its title, or has ended.
+fn watch(mut command: Command, title: &str) -> Result<Seen, String> {
+    let screen = Screen::start("1280x900x24")?;
+    let home = tempfile::tempdir().map_err(failed)?;
+    std::fs::write(home.path().join("obnova.toml"), "discover = false\n").map_err(failed)?;
+    let told = home.path().join("told");
+    let said = || std::fs::read_to_string(&told).unwrap_or_default();
+    let file = std::fs::File::create(&told).map_err(failed)?;
+    command.env("DISPLAY", &screen.name).env("LC_ALL", "C.UTF-8").env("OBNOVA_HOME", home.path());
+    let mut window = Started(command.stdout(Stdio::null()).stderr(file).spawn().map_err(failed)?);
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let tree = Command::new("xwininfo").args(["-display", &screen.name, "-root", "-tree"]).output();
+        if String::from_utf8_lossy(&tree.map_err(failed)?.stdout).contains(title) {
+            return Ok(Seen::Window);
+        }
+        if let Some(status) = window.0.try_wait().map_err(failed)? {
+            return Ok(Seen::Ended(status, said()));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    Err(format!("no window called {title} within {} s: {}", PATIENCE.as_secs(), said()))
 }
 
 /// A window that cannot go on ends with its own status and says why.
-fn explains_itself(mut command: Command) -> Outcome {
-    let _server = display()?;
-    let home = tempfile::tempdir().map_err(failed)?;
-    let told = home.path().join("told");
-    let file = std::fs::File::create(&told).map_err(failed)?;
-    command.env("DISPLAY", DISPLAY).env("OBNOVA_HOME", home.path()).stdout(Stdio::null()).stderr(file);
-    let mut window = Started(command.spawn().map_err(failed)?);
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(90) {
-        if let Some(status) = window.0.try_wait().map_err(failed)? {
-            let told = std::fs::read_to_string(&told).unwrap_or_default();
-            let is_told = status.code() == Some(4) && told.contains("refresh rate");
-            return if is_told { Ok(()) } else { Err(format!("without a refresh rate: {status}: {told}")) };
+fn explains_itself(command: Command) -> Outcome {
+    match watch(command, TITLE)? {
+        Seen::Ended(status, told) if status.code() == Some(4) && told.contains("refresh rate") => Ok(()),
+        Seen::Ended(status, told) => Err(format!("without a refresh rate: {status}: {told}")),
+        Seen::Window if std::env::var("CI").as_deref() == Ok("true") => {
+            Err("a display without a refresh rate was expected, and in CI nothing is skipped".to_owned())
         }
-        std::thread::sleep(Duration::from_millis(300));
+        Seen::Window => {
+            println!("SKIPPED: this display tells a refresh rate, so that its absence could not be tried");
+            Ok(())
+        }
     }
-    if std::env::var("CI").as_deref() == Ok("true") {
-        return Err("a display without a refresh rate was expected, and in CI nothing is skipped".to_owned());
-    }
-    println!("SKIPPED: this display tells a refresh rate, so that its absence could not be tried");
-    Ok(())
 }
 
-/// Starts a window on a display of its own and waits until it is there by its title.
-fn opens(mut command: Command, title: &str) -> Outcome {
-    let _server = display()?;
-    let home = tempfile::tempdir().map_err(failed)?;
-    std::fs::write(home.path().join("obnova.toml"), "discover = false\n").map_err(failed)?;
-    command.env("DISPLAY", DISPLAY).env("LC_ALL", "C.UTF-8").env("OBNOVA_HOME", home.path()).stderr(Stdio::null());
-    let mut window = Started(command.spawn().map_err(failed)?);
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(90) {
-        let tree = Command::new("xwininfo").args(["-display", DISPLAY, "-root", "-tree"]).output().map_err(failed)?;
-        if String::from_utf8_lossy(&tree.stdout).contains(title) {
-            return Ok(());
-        }
-        if let Ok(Some(status)) = window.0.try_wait() {
-            return Err(format!("the window ended at once: {status}"));
-        }
-        std::thread::sleep(Duration::from_millis(300));
+fn opens(command: Command) -> Outcome {
+    match watch(command, TITLE)? {
+        Seen::Window => Ok(()),
+        Seen::Ended(status, told) => Err(format!("the window ended at once: {status}: {told}")),
     }
-    Err(format!("no window called {title} within 90 s"))
 }
 
 /// What people download for this system, made of the programs of the tests, and tried.
@@ -207,9 +201,17 @@ fn try_debian() -> Outcome {
         } else {
             println!("SKIPPED: the entry of the menu is judged by desktop-file-utils, which is missing");
         }
-        let mut window = Command::new(base.join("usr/bin/obnova-desktop"));
-        window.args(["--lang", "en"]);
-        opens(window, "My certificates")
+        let desktop = || {
+            let mut window = Command::new(base.join("usr/bin/obnova-desktop"));
+            window.args(["--lang", "en"]);
+            window
+        };
+        let alone = desktop().env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").output().map_err(failed)?;
+        let told = String::from_utf8_lossy(&alone.stderr);
+        if alone.status.code() != Some(4) || !told.contains("no screen") {
+            return Err(format!("without a screen: {}: {told}", alone.status));
+        }
+        opens(desktop())
     };
     let done = tried();
     if is_root {
@@ -274,7 +276,7 @@ pub(crate) fn try_installer(wine: &dyn Fn(&Path) -> Command, prefix: &Path) -> O
     // A desktop of Wine's own has one.
     let mut window = wine(Path::new("explorer"));
     window.args(["/desktop=obnova,1100x800", &format!("{windows}\\obnova-desktop.exe"), "--lang", "en"]);
-    let opened = opens(window, "My certificates");
+    let opened = opens(window);
     let _ = Command::new("pkill").args(["-f", "obnova-desktop.exe"]).status();
     opened?;
     let _ = std::fs::remove_file(place.join("bcryptprimitives.dll"));

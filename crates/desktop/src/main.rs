@@ -31,16 +31,16 @@ fn main() -> ExitCode {
     }
     let variable = |name: &str| std::env::var(name).ok();
     settings.language = Language::choose(asked.as_deref(), variable("LC_ALL").as_deref(), variable("LANG").as_deref());
+    let texts = Texts::new(settings.language);
+    let told = |key: &str| texts.get(key, &[]);
     // A screen that reports a refresh rate of zero makes the toolkit divide by it, and nothing of its own says so before:
     // the window ends, the person hears why and how to go on, and what was reached is in the journal.
-    let detail = match std::panic::catch_unwind(|| obnova_desktop::run(&settings)) {
+    let text = match std::panic::catch_unwind(|| obnova_desktop::run(&settings)) {
         Ok(Ok(())) => return ExitCode::SUCCESS,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => String::new(),
+        Ok(Err(error)) => format!("{} {error}", told("window-no-screen")),
+        Err(_) => format!("{} {}", told("window-crashed"), told("window-no-rate")),
     };
-    let texts = Texts::new(settings.language);
-    let text = format!("{} {detail}", texts.get("window-crashed", &[]));
-    eprintln!("{}", text.trim_end());
-    notify(&texts.get("window-title", &[]), &text);
+    eprintln!("{text}");
+    notify(&told("window-title"), &text);
     ExitCode::from(NO_WINDOW)
 }
