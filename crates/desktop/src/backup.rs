@@ -3,7 +3,7 @@
 use obnova_client::{Backup, BackupSetting, StoreView};
 use obnova_texts::Texts;
 
-use crate::page::{Act, Block, Button, Card, Field, Mark, Page, Place};
+use crate::page::{Act, Block, Button, Card, Field, Mark, Page, Place, Wanted};
 
 /// The place: files that can be copied, and where to.
 pub fn page(texts: Texts, stores: &[StoreView], setting: Option<&BackupSetting>, done: Option<&[Backup]>) -> Page {
@@ -32,6 +32,7 @@ pub fn page(texts: Texts, stores: &[StoreView], setting: Option<&BackupSetting>,
         name: "folder",
         label: texts.get("window-backup-folder", &[]),
         hint: texts.get("window-backup-hint", &[]),
+        wanted: Some(Wanted::Folder),
         value,
         ..Field::default()
     }));

@@ -4,7 +4,7 @@ use obnova_client::{CertificateView, DeviceView, PinView, StoreView, words, word
 use obnova_texts::Texts;
 
 use crate::overview::{card, numbers, purpose};
-use crate::page::{Act, Block, Button, Card, Care, Field, Mark, Page, Place};
+use crate::page::{Act, Block, Button, Card, Care, Field, KEYS, Mark, Page, Place, Wanted};
 use crate::renew::gauge;
 
 fn care(texts: Texts, key: &str, care: Care, store: &str) -> Button {
@@ -108,9 +108,9 @@ fn asked(texts: Texts, key: &str, lines: Vec<String>, field: Field, go: Button) 
     page
 }
 
-fn file(texts: Texts, name: &'static str, key: &str, value: String) -> Field {
+fn file(texts: Texts, name: &'static str, key: &str, value: String, wanted: Wanted) -> Field {
     let hint = texts.get("window-path-hint", &[]);
-    Field { name, label: texts.get(key, &[]), hint, value, takes_focus: true, is_long: false }
+    Field { name, label: texts.get(key, &[]), hint, value, takes_focus: true, wanted: Some(wanted), ..Field::default() }
 }
 
 /// The page for another name.
@@ -124,7 +124,7 @@ pub fn name(texts: Texts, store: &str, current: &str) -> Page {
 /// The page for an import.
 pub fn import(texts: Texts, store: &str, current: &str) -> Page {
     let lines = vec![texts.get("window-import-lines", &[("store", current)]), texts.get("import-not-made-there", &[])];
-    let field = file(texts, "file", "window-import-file", String::new());
+    let field = file(texts, "file", "window-import-file", String::new(), Wanted::File(KEYS));
     asked(texts, "window-import", lines, field, care(texts, "window-import-go", Care::Import, store).main())
 }
 
@@ -132,7 +132,7 @@ pub fn import(texts: Texts, store: &str, current: &str) -> Page {
 pub fn export(texts: Texts, view: &CertificateView, suggested: String) -> Page {
     let lines =
         vec![format!("{}, {}", purpose(texts, view.kind), numbers(view)), texts.get("window-export-lines", &[])];
-    let field = file(texts, "file", "window-export-file", suggested);
+    let field = file(texts, "file", "window-export-file", suggested, Wanted::NewFile);
     asked(texts, "window-export", lines, field, care(texts, "window-export-go", Care::Export, &view.sha256).main())
 }
 

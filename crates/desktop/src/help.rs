@@ -143,6 +143,7 @@ pub fn ticket(texts: Texts, contact: &HelpContact, is_technical: bool, missing: 
             value: value.to_owned(),
             takes_focus: name == "words",
             is_long: name == "words",
+            ..Field::default()
         })
     };
     let words = missing.map(|page| texts.get("window-missing-words", &[("page", page)])).unwrap_or_default();

@@ -7,7 +7,7 @@ use obnova_client::{
     Progress, RenewOptions, Station, anchor_file, has_schedule,
 };
 
-use crate::page::{Act, Block, Button, Field, Page, Place};
+use crate::page::{Act, Block, Button, CERTIFICATES, Field, Page, Place, Wanted};
 use crate::talk::{Fields, Talk, Tell};
 use crate::worker::{Prepared, Shown, Worker};
 use crate::{overview, renew, settings};
@@ -208,6 +208,7 @@ impl Worker {
                     name: "anchor",
                     label: texts.get("window-anchor", &[]),
                     hint: texts.get("window-path-hint", &[]),
+                    wanted: Some(Wanted::File(CERTIFICATES)),
                     takes_focus: true,
                     ..Field::default()
                 }));

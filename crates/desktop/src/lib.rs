@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod backup;
+mod chooser;
 pub mod cleanup;
 pub mod device;
 mod errands;

@@ -269,6 +269,30 @@ pub struct Card {
     pub buttons: Vec<Button>,
 }
 
+/// Endings of files with a key and its certificate (PKCS#12).
+pub const KEYS: &[&str] = &["p12", "pfx", "P12", "PFX"];
+
+/// Endings of files with a certificate.
+pub const CERTIFICATES: &[&str] = &["cer", "crt", "der", "pem", "CER", "CRT", "DER", "PEM"];
+
+/// Endings of what an authority answers with.
+pub const ANSWERS: &[&str] =
+    &["cer", "crt", "der", "pem", "p7b", "p7c", "p7m", "eml", "CER", "CRT", "DER", "PEM", "P7B", "P7C", "P7M", "EML"];
+
+/// Endings of modules and of files with keys.
+pub const STORES: &[&str] = &["so", "dll", "dylib", "p12", "pfx", "DLL", "P12", "PFX"];
+
+/// What the dialog of the system may be opened for, beside a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// A file that is there, shown first by these endings.
+    File(&'static [&'static str]),
+    /// A file that will be written.
+    NewFile,
+    /// A folder.
+    Folder,
+}
+
 /// A line to type into.
 #[derive(Debug, Clone, Default)]
 pub struct Field {
@@ -284,6 +308,8 @@ pub struct Field {
     pub takes_focus: bool,
     /// Whether it has room for several lines.
     pub is_long: bool,
+    /// What may be chosen for it instead of typing.
+    pub wanted: Option<Wanted>,
 }
 
 /// A part of a page.

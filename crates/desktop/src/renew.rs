@@ -4,7 +4,7 @@ use obnova_client::{Adopted, CertificateView, Flow, JourneyView, Outlook, PlanVi
 use obnova_texts::Texts;
 
 use crate::overview::{card, copies, numbers, purpose, until};
-use crate::page::{Act, Block, Button, Card, Field, Mark, Page, Place, Setting};
+use crate::page::{ANSWERS, Act, Block, Button, Card, Field, Mark, Page, Place, Setting, Wanted};
 use crate::talk::Step;
 
 /// The room of a device as a gauge, when the device tells it.
@@ -262,6 +262,7 @@ pub fn pick_up(texts: Texts) -> Page {
         name: "source",
         label: texts.get("window-source", &[]),
         hint: texts.get("window-source-hint", &[]),
+        wanted: Some(Wanted::File(ANSWERS)),
         takes_focus: true,
         ..Field::default()
     }));

@@ -3,7 +3,7 @@
 use obnova_client::{AuthorityRecord, BackupSetting, StoreSetting, WindowSetting};
 use obnova_texts::{Language, Texts};
 
-use crate::page::{Act, Block, Button, Card, Field, Page, Place, Setting};
+use crate::page::{Act, Block, Button, CERTIFICATES, Card, Field, Page, Place, STORES, Setting, Wanted};
 
 /// Sizes of text that can be chosen, in percent.
 const SIZES: [u16; 4] = [100, 125, 150, 200];
@@ -83,6 +83,7 @@ pub fn page(texts: Texts, settings: &Settings) -> Page {
         name: "folder",
         label: word("window-backup-folder"),
         hint: word("window-backup-hint"),
+        wanted: Some(Wanted::Folder),
         value: folder.clone(),
         ..Field::default()
     }));
@@ -111,17 +112,18 @@ pub fn page(texts: Texts, settings: &Settings) -> Page {
         buttons: vec![Button::new(texts, "window-invitation", Act::AskInvitation)],
         ..Card::default()
     }));
-    let field = |name: &'static str, key: &str| {
+    let field = |name: &'static str, key: &str, wanted: Option<Wanted>| {
         let hint = format!("{key}-hint");
         Block::Field(Field {
             name,
             label: word(key),
             hint: if texts.has(&hint) { word(&hint) } else { String::new() },
+            wanted,
             ..Field::default()
         })
     };
-    page.blocks.push(field("address", "window-address"));
-    page.blocks.push(field("anchor", "window-anchor"));
+    page.blocks.push(field("address", "window-address", None));
+    page.blocks.push(field("anchor", "window-anchor", Some(Wanted::File(CERTIFICATES))));
     page.blocks.push(Block::Card(Card {
         title: word("window-add-authority"),
         buttons: vec![
@@ -144,7 +146,7 @@ pub fn page(texts: Texts, settings: &Settings) -> Page {
             ..Card::default()
         }));
     }
-    page.blocks.push(field("store", "window-add-store"));
+    page.blocks.push(field("store", "window-add-store", Some(Wanted::File(STORES))));
     page.blocks.push(Block::Card(Card {
         title: word("window-add-store-title"),
         buttons: vec![set(texts, "window-add", Setting::AddStore)],
@@ -162,6 +164,7 @@ pub fn invitation(texts: Texts, stores: &[(String, String)]) -> Page {
         name: "invitation",
         label: texts.get("window-invitation-file", &[]),
         hint: texts.get("window-path-hint", &[]),
+        wanted: Some(Wanted::File(&["json", "JSON"])),
         takes_focus: true,
         ..Field::default()
     }));

@@ -1,17 +1,20 @@
 //! The window itself: what the worker tells becomes properties, and clicks become acts.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::mpsc::{Sender, channel};
 
+use mundy::{Contrast, Interest, Preferences, Subscription};
 use obnova_client::Pin;
 use obnova_texts::{Language, Texts};
 use slint::{ComponentHandle, Image, Model, ModelRc, SharedString, VecModel};
 
-use crate::page::{self, Act, Block, Button, Card, Field, Page, Place};
+use crate::chooser::choose;
+use crate::page::{self, Act, Block, Button, Card, Field, Page, Place, Wanted};
 use crate::pictures::picture;
-use crate::screens::{App, Look, Mark, Reveal, Shape, Shortcut, Theme, View, Words};
+use crate::screens::{App, Chosen, Look, Mark, Reveal, Shape, Shortcut, Theme, View, Words};
 use crate::screens::{Block as BlockRow, Button as ButtonRow, Place as PlaceRow, Step as StepRow};
 use crate::talk::{Ask, Fields, Question, Step, Talk, Tell};
 use crate::worker;
@@ -32,8 +35,12 @@ struct Seen {
     acts: Vec<Act>,
     main: Option<usize>,
     fields: Fields,
+    /// What may be chosen for fields, with their labels.
+    wanted: BTreeMap<String, (String, Wanted)>,
     place: Option<Place>,
     language: Language,
+    /// How many pages were drawn before.
+    turn: u64,
 }
 
 /// A window that draws; without a worker it only shows.
@@ -47,7 +54,18 @@ pub struct Drawn(Rc<RefCell<Seen>>);
 /// What the system says when it has no screen for a window.
 pub fn run(settings: &Settings) -> Result<(), slint::PlatformError> {
     let app = open(settings)?;
+    let _contrast = follow_contrast(&app);
     app.run()
+}
+
+/// Keeps the look of the window with the contrast that the system wants, until it is dropped.
+fn follow_contrast(app: &App) -> Subscription {
+    let weak = app.as_weak();
+    Preferences::subscribe(Interest::Contrast, move |preferences: Preferences| {
+        let is_wanted = matches!(preferences.contrast, Contrast::More | Contrast::Custom);
+        // A window that is closed has no look.
+        drop(weak.upgrade_in_event_loop(move |app| app.global::<Theme>().set_is_contrasted(is_wanted)));
+    })
 }
 
 /// A window without a worker, for pictures of single pages.
@@ -91,6 +109,7 @@ pub fn open(settings: &Settings) -> Result<App, slint::PlatformError> {
     let texts = Texts::new(settings.language);
     let (talk, last_words) = (Talk::new(asked, teller(), texts), teller());
     bind(&app, &ask, &drawn);
+    bind_chooser(&app, &drawn, &spoken);
     let (home, days_back) = (settings.home.clone(), settings.days_back);
     std::thread::spawn(move || {
         let work = std::panic::AssertUnwindSafe(|| worker::run(&home, days_back, talk));
@@ -205,6 +224,36 @@ fn bind(app: &App, ask: &Sender<Ask>, drawn: &Drawn) {
     });
 }
 
+/// Paths from the dialog of the system, one dialog at a time.
+fn bind_chooser(app: &App, drawn: &Drawn, spoken: &Rc<Cell<Texts>>) {
+    let (weak, drawn, spoken, is_open) = (app.as_weak(), drawn.clone(), Rc::clone(spoken), Rc::new(Cell::new(false)));
+    app.on_browse(move |name| {
+        let seen = drawn.0.borrow();
+        let Some((label, wanted)) = seen.wanted.get(name.as_str()).cloned() else { return };
+        if is_open.replace(true) {
+            return;
+        }
+        let (value, turn) = (seen.fields.get(name.as_str()).cloned().unwrap_or_default(), seen.turn);
+        drop(seen);
+        let (weak, drawn, spoken, is_open) = (weak.clone(), drawn.clone(), Rc::clone(&spoken), Rc::clone(&is_open));
+        let asked = slint::spawn_local(async move {
+            let Some(app) = weak.upgrade() else { return };
+            let path = choose(app.window(), spoken.get(), &label, wanted, &value).await;
+            is_open.set(false);
+            // Another page may have fields of the same names.
+            if drawn.0.borrow().turn != turn || app.get_view() != View::Page {
+                return;
+            }
+            let chosen = app.global::<Chosen>();
+            chosen.set_name(name);
+            chosen.set_path(path.map(|path| path.display().to_string()).unwrap_or_default().into());
+            chosen.set_turn(chosen.get_turn() + 1);
+        });
+        // There is no loop of events to wait in.
+        drop(asked);
+    });
+}
+
 fn model<T: Clone + 'static>(rows: Vec<T>) -> ModelRc<T> {
     ModelRc::new(VecModel::from(rows))
 }
@@ -265,14 +314,18 @@ impl Seen {
             }
             Block::Card(card) => self.card(Shape::Card, card),
             Block::Notice(card) => self.card(Shape::Notice, card),
-            Block::Field(Field { name, label, hint, value, takes_focus, is_long }) => {
+            Block::Field(Field { name, label, hint, value, takes_focus, is_long, wanted }) => {
                 self.fields.insert((*name).to_owned(), value.clone());
+                if let Some(wanted) = wanted {
+                    self.wanted.insert((*name).to_owned(), (label.clone(), *wanted));
+                }
                 BlockRow {
                     name: (*name).into(),
                     value: hint.as_str().into(),
                     faint: lines(std::slice::from_ref(value)),
                     takes_focus: *takes_focus,
                     is_long: *is_long,
+                    can_browse: wanted.is_some(),
                     ..words(Shape::Field, label)
                 }
             }
@@ -295,7 +348,8 @@ fn image(name: &str, language: Language) -> Image {
 
 /// Draws a page.
 pub fn draw(app: &App, drawn: &Drawn, texts: Texts, page: &Page) {
-    let mut seen = Seen { place: page.place, language: texts.language(), ..Seen::default() };
+    let turn = drawn.0.borrow().turn + 1;
+    let mut seen = Seen { place: page.place, language: texts.language(), turn, ..Seen::default() };
     let blocks = page.blocks.iter().map(|block| seen.block(block)).collect();
     let first = seen.acts.len();
     let buttons = seen.buttons(&page.buttons);
