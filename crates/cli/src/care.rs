@@ -136,7 +136,7 @@ pub(crate) fn clean(context: &Context, options: &CleanupOptions, dry_run: bool) 
     if !agreed(texts, &texts.get("ask-clean", &[]), context.yes) {
         return Err(ClientError::new("not-agreed", "clean"));
     }
-    let (removed, measured) = survey.carry_out(&context.home)?;
+    let (removed, measured) = survey.carry_out(&context.home, &context.clock)?;
     for store in &measured {
         let counts = |census: &obnova_lifecycle::port::Census| {
             texts.get(

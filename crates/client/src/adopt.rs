@@ -55,7 +55,7 @@ impl Inventory {
         {
             let _lock = home.lock(&open.info.id)?;
             if open.info.kind == StoreKind::File || !open.store.lock().certificates()?.is_empty() {
-                open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+                open.unlock(pin)?;
             }
             let mut own = open.store.lock().certificates().unwrap_or_default();
             own.retain(|certificate| certificate.kind() != Kind::Authority);
@@ -202,7 +202,7 @@ impl Inventory {
         pin: &dyn PinSource,
     ) -> Result<impl Signer + use<>, ClientError> {
         let open = self.named(store)?;
-        open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+        open.unlock(pin)?;
         Ok(StoreSigner::new(open.store.clone(), certificate.public_key())?)
     }
 }

@@ -137,7 +137,7 @@ impl Inventory {
     /// `pin-incorrect`, `pin-locked`, `pin-last-try`.
     pub fn verify_pin(&self, wanted: Option<&str>, pin: &dyn PinSource) -> Result<PinView, ClientError> {
         let open = self.meant(wanted)?;
-        open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+        open.unlock(pin)?;
         self.pin_state(wanted)
     }
 
@@ -149,7 +149,7 @@ impl Inventory {
     pub fn change_pin(&self, home: &Home, wanted: Option<&str>, pin: &dyn PinSource) -> Result<PinView, ClientError> {
         let open = self.meant(wanted)?;
         let _lock = home.lock(&open.info.id)?;
-        let (old, new) = (pin.pin(&open.info)?, pin.new_pin(&open.info)?);
+        let (old, new) = (pin.pin(&open.now())?, pin.new_pin(&open.info)?);
         open.store.lock().change_pin(&old, &new, pin.may_spend_last_try())?;
         self.pin_state(wanted)
     }
@@ -163,7 +163,7 @@ impl Inventory {
         let open = self.meant(wanted)?;
         check_puk(&open.info)?;
         let _lock = home.lock(&open.info.id)?;
-        let (puk, new) = (pin.puk(&open.info)?, pin.new_pin(&open.info)?);
+        let (puk, new) = (pin.puk(&open.now())?, pin.new_pin(&open.info)?);
         open.store.lock().unblock_pin(&puk, &new, pin.may_spend_last_try())?;
         self.pin_state(wanted)
     }
@@ -177,7 +177,7 @@ impl Inventory {
         let open = self.meant(wanted)?;
         check_puk(&open.info)?;
         let _lock = home.lock(&open.info.id)?;
-        let (old, new) = (pin.puk(&open.info)?, pin.new_puk(&open.info)?);
+        let (old, new) = (pin.puk(&open.now())?, pin.new_puk(&open.info)?);
         open.store.lock().change_puk(&old, &new, pin.may_spend_last_try())?;
         self.pin_state(wanted)
     }
@@ -227,9 +227,18 @@ impl Inventory {
         if !matches!(open.info.kind, StoreKind::Token { .. }) {
             return Err(ClientError::new("not-possible-here", &open.info.name));
         }
-        let certificates = open.store.lock().certificates()?;
-        let own = certificates.iter().filter(|certificate| certificate.kind() != Kind::Authority);
-        Ok(own.map(|certificate| CertificateView::of(certificate, &open.info.id, now)).collect())
+        let mut lost = Vec::new();
+        for login in self.logins_of(open) {
+            let certificates = login.store.lock().certificates()?;
+            let own = certificates.iter().filter(|certificate| certificate.kind() != Kind::Authority);
+            lost.extend(own.map(|certificate| CertificateView::of(certificate, &login.info.id, now)));
+        }
+        Ok(lost)
+    }
+
+    /// All logins of the device that a store is on: what empties one of them may empty them all.
+    fn logins_of<'a>(&'a self, open: &'a OpenStore) -> impl Iterator<Item = &'a OpenStore> {
+        self.stores.iter().filter(|other| other.info.device == open.info.device)
     }
 
     /// Empties a device for ever and begins it anew under `name`. `typed` is what the person typed: the name that
@@ -252,17 +261,22 @@ impl Inventory {
         if matches!(open.info.kind, StoreKind::Token { .. }) {
             check_puk(&open.info)?;
         }
-        let _lock = home.lock(&open.info.id)?;
+        let logins: Vec<&OpenStore> = self.logins_of(open).collect();
+        let _locks = logins.iter().map(|login| home.lock(&login.info.id)).collect::<Result<Vec<_>, _>>()?;
         for journey in crate::JourneyView::all(home, &crate::SystemClock::default())? {
-            // A key that waits for its certificate is lost like all others, and what was asked for with it.
-            if !journey.finished && journey.store == open.info.id {
+            // A key that waits for its certificate is lost like all others, and what was asked for with it; so is what
+            // a certificate that is renewed from here or to here still opens.
+            let is_here = |id: &String| logins.iter().any(|login| login.info.id == *id);
+            if !journey.finished && (is_here(&journey.store) || journey.onto.as_ref().is_some_and(is_here)) {
                 return Err(ClientError::new("renewal-open", journey.id));
             }
         }
-        for certificate in open.store.lock().certificates()? {
-            home.archive(&certificate)?;
+        for login in &logins {
+            for certificate in login.store.lock().certificates()? {
+                home.archive(&certificate)?;
+            }
         }
-        let (puk, new) = (pin.puk(&open.info)?, pin.new_pin(&open.info)?);
+        let (puk, new) = (pin.puk(&open.now())?, pin.new_pin(&open.info)?);
         open.store.lock().initialise(&puk, name, &new, pin.may_spend_last_try())?;
         Ok(())
     }

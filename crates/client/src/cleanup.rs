@@ -75,7 +75,7 @@ pub struct Measured {
 struct Removed {
     store: String,
     key_sha256: String,
-    /// `intended` before the device was told, `done` after.
+    /// `intended` before the device was told, `done` after, `restored` when its public part was written back.
     state: String,
 }
 
@@ -94,6 +94,9 @@ struct Surveyed {
 /// What a look at the stores found; nothing is changed yet.
 pub struct Cleanup {
     stores: Vec<Surveyed>,
+    /// All stores at hand: successors may be on any of them.
+    at_hand: Vec<SharedStore>,
+    lose_old_mail: bool,
 }
 
 /// What the journals prove about the successor of a certificate, when that is still at hand.
@@ -182,12 +185,10 @@ impl Cleanup {
         let mut locks = Vec::new();
         for open in &wanted {
             locks.push(home.lock(&open.info.id)?);
-            open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+            open.unlock(pin)?;
         }
-        let mut at_hand = Vec::new();
-        for open in &inventory.stores {
-            at_hand.extend(open.store.lock().certificates().unwrap_or_default());
-        }
+        let all: Vec<SharedStore> = inventory.stores.iter().map(|open| open.store.clone()).collect();
+        let at_hand = seen_now(&all);
         let mut stores = Vec::new();
         for (open, lock) in wanted.into_iter().zip(locks) {
             let certificates = open.store.lock().certificates()?;
@@ -244,7 +245,7 @@ impl Cleanup {
             }
             stores.push(Surveyed { info: open.info.clone(), store: open.store.clone(), entries, _lock: lock });
         }
-        Ok(Self { stores })
+        Ok(Self { stores, at_hand: all, lose_old_mail: options.lose_old_mail })
     }
 
     /// Everything that was found, what may go first.
@@ -255,12 +256,15 @@ impl Cleanup {
         items
     }
 
-    /// Removes everything that may go. What was removed before an error is told with it in the archive.
+    /// Removes everything that may go. What was removed before an error is told with it in the archive. A person may
+    /// have thought for hours, while another program changed what is there: each certificate is judged anew, by what is
+    /// at hand now, just before it goes.
     ///
     /// # Errors
     ///
-    /// The store's own; what is gone is gone, and the same call again goes on.
-    pub fn carry_out(self, home: &Home) -> Result<(Vec<Cleaned>, Vec<Measured>), ClientError> {
+    /// `stays-...` for a certificate that may no longer go; the store's own. What is gone is gone, and the same call
+    /// again goes on.
+    pub fn carry_out(self, home: &Home, clock: &dyn Clock) -> Result<(Vec<Cleaned>, Vec<Measured>), ClientError> {
         let (mut cleaned, mut measured) = (Vec::new(), Vec::new());
         for surveyed in self.stores {
             let permits: Vec<RemovalPermit> = surveyed.entries.into_iter().filter_map(|entry| entry.permit).collect();
@@ -268,14 +272,28 @@ impl Cleanup {
                 continue;
             }
             let before = surveyed.store.lock().census()?;
-            for permit in &permits {
-                cleaned.push(remove(home, &surveyed.info.id, &surveyed.store, permit)?);
+            for permit_then in permits {
+                let permit_now = match permit_then.certificate() {
+                    Some(certificate) => {
+                        let at_hand = seen_now(&self.at_hand);
+                        let standing = standing_of(home, certificate, &at_hand, (self.lose_old_mail, false))?;
+                        permit(certificate, &standing, clock.now())
+                            .map_err(|stays| ClientError::new(stays.code(), certificate.serial()))?
+                    }
+                    None => permit_then,
+                };
+                cleaned.push(remove(home, &surveyed.info.id, &surveyed.store, &permit_now)?);
             }
             let after = surveyed.store.lock().census()?;
             measured.push(Measured { store: surveyed.info.id, before, after });
         }
         Ok((cleaned, measured))
     }
+}
+
+/// Certificates that are seen now.
+fn seen_now(stores: &[SharedStore]) -> Vec<Certificate> {
+    stores.iter().flat_map(|store| store.lock().certificates().unwrap_or_default()).collect()
 }
 
 /// What may go from the devices, as far as it is seen without a PIN: the answer to an error near a write. Counted anew.
@@ -334,6 +352,13 @@ fn kind_of(key: &[u8]) -> String {
     KeyKind::of(key).map(|kind| kind.to_string()).unwrap_or_default()
 }
 
+/// Writes down how far a removal is.
+fn note(place: &Path, removed: &Removed) -> Result<(), ClientError> {
+    let bytes = serde_json::to_vec_pretty(removed).map_err(|error| ClientError::new("file-error", error))?;
+    durable::replace(place, &bytes)
+        .map_err(|error| ClientError::new("file-error", format!("{}: {error}", place.display())))
+}
+
 /// Removes one thing by its permission; the public part is archived, and the intent written down, before.
 pub(crate) fn remove(
     home: &Home,
@@ -350,15 +375,12 @@ pub(crate) fn remove(
         Some(archive) => archive.with_extension("removed.json"),
         None => home.archive_folder().join(format!("key-{}.removed.json", &key_sha256[..16])),
     };
-    let note = |state: &str| {
-        let removed = Removed { store: store_id.to_owned(), key_sha256: key_sha256.clone(), state: state.to_owned() };
-        let bytes = serde_json::to_vec_pretty(&removed).map_err(|error| ClientError::new("file-error", error))?;
-        durable::replace(&place, &bytes)
-            .map_err(|error| ClientError::new("file-error", format!("{}: {error}", place.display())))
-    };
-    note("intended")?;
+    let mut removed =
+        Removed { store: store_id.to_owned(), key_sha256: key_sha256.clone(), state: "intended".to_owned() };
+    note(&place, &removed)?;
     store.lock().remove(permit)?;
-    note("done")?;
+    removed.state = "done".to_owned();
+    note(&place, &removed)?;
     let serial = permit.certificate().map(|certificate| certificate.serial().hexadecimal());
     Ok(Cleaned { store: store_id.to_owned(), serial, key_sha256, archive })
 }
@@ -382,7 +404,8 @@ pub fn removed(home: &Home, clock: &dyn Clock) -> Result<Vec<CertificateView>, C
     Ok(views)
 }
 
-/// Writes the public part of a removed certificate back to the store that it came from. The key stays gone.
+/// Writes the public part of a removed certificate back to the store that it came from. The key stays gone. The certificate
+/// is named by its serial number or by its SHA-256.
 ///
 /// # Errors
 ///
@@ -390,18 +413,22 @@ pub fn removed(home: &Home, clock: &dyn Clock) -> Result<Vec<CertificateView>, C
 pub fn restore(
     home: &Home,
     inventory: &Inventory,
-    serial: &str,
+    named: &str,
     pin: &dyn PinSource,
 ) -> Result<(Certificate, String), ClientError> {
-    let wanted = Serial::candidates(serial).map_err(|error| ClientError::new("serial-wrong", error))?;
+    let wanted = match named.len() {
+        // No serial number is that long (RFC 5280, 4.1.2.2).
+        64 => Vec::new(),
+        _ => Serial::candidates(named).map_err(|error| ClientError::new("serial-wrong", error))?,
+    };
     for path in archived(home)? {
         let bytes = std::fs::read(&path)?;
         let Ok(certificate) = Certificate::from_any_form(&bytes) else { continue };
-        if !wanted.contains(certificate.serial()) {
+        if !wanted.contains(certificate.serial()) && Primitives.fingerprint(certificate.der()) != named {
             continue;
         }
         let Ok(record) = std::fs::read(path.with_extension("removed.json")) else { continue };
-        let removed: Removed = serde_json::from_slice(&record)
+        let mut removed: Removed = serde_json::from_slice(&record)
             .map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))?;
         let open = inventory
             .stores
@@ -409,11 +436,13 @@ pub fn restore(
             .find(|open| open.info.id == removed.store)
             .ok_or_else(|| ClientError::new("store-gone", &removed.store))?;
         let _lock = home.lock(&open.info.id)?;
-        open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+        open.unlock(pin)?;
         open.store.lock().deposit(&certificate)?;
+        removed.state = "restored".to_owned();
+        note(&path.with_extension("removed.json"), &removed)?;
         return Ok((certificate, removed.store));
     }
-    Err(ClientError::new("not-archived", serial))
+    Err(ClientError::new("not-archived", named))
 }
 
 fn archived(home: &Home) -> Result<Vec<PathBuf>, ClientError> {
@@ -457,7 +486,7 @@ impl Removal {
         for open in &inventory.stores {
             // A token shows its certificates without a PIN, and gets one only when the certificate is on it.
             if open.info.kind == StoreKind::File {
-                open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+                open.unlock(pin)?;
             }
             match open.store.lock().certificates() {
                 Ok(certificates) => all.extend(certificates.into_iter().map(|found| (open, found))),
@@ -478,7 +507,7 @@ impl Removal {
         let permit = permit(certificate, &standing, clock.now())
             .map_err(|stays| ClientError::new(stays.code(), certificate.serial()))?;
         if open.info.kind != StoreKind::File {
-            open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+            open.unlock(pin)?;
         }
         Ok(Self {
             permit,

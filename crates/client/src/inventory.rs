@@ -147,6 +147,21 @@ pub(crate) struct OpenStore {
 }
 
 impl OpenStore {
+    /// What is known of it, with its PIN as it is now: an earlier try may have changed how many are left.
+    pub(crate) fn now(&self) -> StoreInfo {
+        let mut info = self.info.clone();
+        if let Ok(now) = self.store.lock().info() {
+            (info.pin, info.puk) = (now.pin, now.puk);
+        }
+        info
+    }
+
+    /// Opens it with the PIN of a person.
+    pub(crate) fn unlock(&self, pin: &dyn PinSource) -> Result<(), ClientError> {
+        let secret = pin.pin(&self.now())?;
+        Ok(self.store.lock().unlock(&secret, pin.may_spend_last_try())?)
+    }
+
     /// Whether a person means this one by these words.
     pub(crate) fn is_called(&self, words: &str) -> bool {
         self.info.name.to_lowercase().contains(&words.to_lowercase()) || self.info.id.contains(words)
@@ -446,7 +461,7 @@ impl Inventory {
             .iter()
             .find(|open| open.info.id == store)
             .ok_or_else(|| ClientError::new("store-gone", store))?;
-        open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+        open.unlock(pin)?;
         Ok(open.store.clone())
     }
 
@@ -526,15 +541,23 @@ fn same_device(a: &StoreInfo, b: &StoreInfo) -> bool {
 
 /// Where the account of a certificate's authority is, and whom to trust on the way.
 fn account_of(home: &Home, certificate: &Certificate, clock: &dyn Clock) -> Result<(TlsTrust, String), ClientError> {
+    let mut silent = None;
     for record in home.authorities()? {
         let Some(address) = &record.address else { continue };
         let http = HttpClient::new(&record.tls_trust(), None)?;
-        let Some(directory) = (ObnovaAuthority { http: &http, address }).directory()? else { continue };
+        let directory = match (ObnovaAuthority { http: &http, address }).directory() {
+            Ok(Some(directory)) => directory,
+            Ok(None) => continue,
+            Err(error) => {
+                silent.get_or_insert(error);
+                continue;
+            }
+        };
         let others = issuers(Some(&directory));
         if authority_of(std::slice::from_ref(&record), certificate, &others, clock).is_some() {
             let identity = directory.identity.ok_or_else(|| ClientError::new("no-identity", address))?;
             return Ok((record.tls_trust(), identity.login));
         }
     }
-    Err(ClientError::new("authority-unknown", certificate.issuer().common_name()))
+    Err(silent.map_or_else(|| ClientError::new("authority-unknown", certificate.issuer().common_name()), Into::into))
 }

@@ -300,7 +300,8 @@ impl<'a> Journey<'a> {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             // No second key for the same predecessor while one waits for its certificate, nor after it came.
             if open && (same_predecessor || same_invitation) {
-                return Err(ClientError::new("renewal-open", name));
+                let code = if same_invitation { "invitation-in-use" } else { "renewal-open" };
+                return Err(ClientError::new(code, name));
             }
             if same_predecessor {
                 return Err(ClientError::new("already-renewed", name));

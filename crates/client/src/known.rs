@@ -171,6 +171,8 @@ pub struct JourneyView {
     pub id: String,
     /// The store.
     pub store: String,
+    /// The other device that its new certificates come to.
+    pub onto: Option<String>,
     /// The authority.
     pub authority: String,
     /// Whether nothing is left to do.
@@ -295,6 +297,7 @@ impl JourneyView {
                     })
                     .collect(),
                 store: plan.store,
+                onto: plan.onto,
                 authority: plan.authority,
             });
         }

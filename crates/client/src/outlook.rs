@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::description::AuthorityDescription;
 use crate::home::AuthorityRecord;
 use crate::inventory::{Inventory, OpenStore};
-use crate::journal::Journal;
+use crate::journal::{Journal, successions};
 use crate::known::{is_finished, plan_of};
 use crate::preflight::{check_middleware, choose, is_meant, newest, presence, room_of, window_of};
 use crate::remind::REMINDED;
@@ -43,6 +43,17 @@ fn under_way(home: &Home) -> Result<Vec<Vec<u8>>, ClientError> {
         if !is_finished(&plan.items, &evidence) {
             all.extend(plan.items.into_iter().filter_map(|item| item.predecessor).map(|der| der.0));
         }
+    }
+    Ok(all)
+}
+
+/// Certificates whose successors were brought and work, by journals: also where those are on a device that is away, or in
+/// a file that is closed.
+fn succeeded(home: &Home) -> Result<Vec<Vec<u8>>, ClientError> {
+    let mut all = Vec::new();
+    for path in home.journals()? {
+        let followed = successions(&Journal::read(&path)?);
+        all.extend(followed.into_iter().filter(|one| one.retired).map(|one| one.predecessor));
     }
     Ok(all)
 }
@@ -101,7 +112,7 @@ impl Inventory {
     /// `journal-error`.
     pub fn nexts(&self, home: &Home, clock: &dyn Clock) -> Result<Vec<Next>, ClientError> {
         let all = self.certificates();
-        let on_the_way = under_way(home)?;
+        let (on_the_way, have_successors) = (under_way(home)?, succeeded(home)?);
         let next_of = |view: &CertificateView| -> &'static str {
             let found = all.iter().find(|(_, found)| Primitives.fingerprint(found.der()) == view.sha256);
             let Some((_, certificate)) = found else { return "good" };
@@ -111,6 +122,7 @@ impl Inventory {
                 Some(code) => code,
                 None if on_the_way.iter().any(|der| der == certificate.der()) => "under-way",
                 None if is_followed(certificate, &all) => "followed",
+                None if have_successors.iter().any(|der| der == certificate.der()) => "followed",
                 None if view.days_left <= REMINDED[0] => "renew",
                 None => "good",
             }
@@ -169,11 +181,12 @@ impl Outlook {
     /// `nothing-to-renew`; `no-authority`, `authority-unknown`; `middleware-old`, before any PIN and any key; what the
     /// way to the authority says.
     pub fn of(home: &Home, inventory: &Inventory, only: Option<&str>, clock: &dyn Clock) -> Result<Self, ClientError> {
-        let records = home.authorities()?;
+        let (records, have_successors) = (home.authorities()?, succeeded(home)?);
+        let is_open = |certificate: &Certificate| !have_successors.iter().any(|der| der == certificate.der());
         for open in &inventory.stores {
             let Ok(certificates) = open.store.lock().certificates() else { continue };
             let mine: Vec<Certificate> =
-                certificates.into_iter().filter(|c| c.kind() != Kind::Authority && is_meant(c, only)).collect();
+                certificates.into_iter().filter(|c| c.kind() != Kind::Authority && is_meant(c, only)).filter(is_open).collect();
             let is_due = |certificate: &&Certificate| {
                 presence(Some(certificate), window_of(None), only.is_some(), clock) == Presence::Expiring
             };

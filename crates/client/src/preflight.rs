@@ -257,16 +257,22 @@ pub(crate) fn is_meant(certificate: &Certificate, only: Option<&str>) -> bool {
 pub(crate) type Chosen<'a> = (&'a AuthorityRecord, HttpClient, Option<Directory>);
 
 /// The authority that certificates lead to, with the way to it and its directory. The path may need issuers that only the
-/// directory has, so each authority is asked in turn.
+/// directory has, so each authority is asked in turn; one that does not answer is in nobody's way but its own.
 pub(crate) fn choose<'a>(
     records: &'a [AuthorityRecord],
     mine: &[Certificate],
     clock: &dyn Clock,
 ) -> Result<Option<Chosen<'a>>, ClientError> {
+    let mut silent = None;
     for record in records {
         let http = HttpClient::new(&record.tls_trust(), None)?;
-        let directory = match &record.address {
-            Some(address) => ObnovaAuthority { http: &http, address }.directory()?,
+        let asked = record.address.as_ref().map(|address| ObnovaAuthority { http: &http, address }.directory());
+        let directory = match asked {
+            Some(Ok(directory)) => directory,
+            Some(Err(error)) => {
+                silent.get_or_insert(error);
+                continue;
+            }
             None => None,
         };
         let others: Vec<Certificate> = issuers(directory.as_ref()).into_iter().chain(mine.iter().cloned()).collect();
@@ -274,7 +280,10 @@ pub(crate) fn choose<'a>(
             return Ok(Some((record, http, directory)));
         }
     }
-    Ok(None)
+    match silent {
+        Some(error) => Err(error.into()),
+        None => Ok(None),
+    }
 }
 
 impl PlanView {
@@ -318,7 +327,7 @@ impl Preflight {
                 continue;
             }
             if open.info.kind == StoreKind::File {
-                open.store.lock().unlock(&pin.pin(&open.info)?, pin.may_spend_last_try())?;
+                open.unlock(pin)?;
             }
             let certificates = match open.store.lock().certificates() {
                 Ok(certificates) => certificates,
@@ -364,7 +373,7 @@ impl Preflight {
         check_middleware(info, directory.as_ref())?;
         check_middleware(&place.info, directory.as_ref())?;
         if info.kind != StoreKind::File {
-            store.lock().unlock(&pin.pin(info)?, pin.may_spend_last_try())?;
+            open.unlock(pin)?;
         }
         let keys = store.lock().keys()?;
         let window = window_of(directory.as_ref());

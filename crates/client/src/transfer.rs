@@ -136,7 +136,7 @@ impl Inventory {
         if from.info.id == target.info.id {
             return Err(ClientError::new("same-store", source));
         }
-        from.store.lock().unlock(&pin.pin(&from.info)?, pin.may_spend_last_try())?;
+        from.unlock(pin)?;
         let key = from.store.lock().export(certificate.public_key())?;
         check_pair(&key, certificate, &target.info, clock)?;
         bring(home, target, &Checked(vec![(key, certificate.clone())]), pin, clock)
@@ -158,7 +158,7 @@ impl Inventory {
             return Err(ClientError::new("file-exists", file.display()));
         }
         let from = self.named(source)?;
-        from.store.lock().unlock(&pin.pin(&from.info)?, pin.may_spend_last_try())?;
+        from.unlock(pin)?;
         let key = from.store.lock().export(certificate.public_key())?;
         let key = SoftwareKey::from_pkcs8(&key).map_err(|error| ClientError::new("pfx-wrong", error))?;
         let named = StoreInfo {
@@ -225,7 +225,7 @@ fn bring(
     clock: &dyn Clock,
 ) -> Result<Vec<Imported>, ClientError> {
     let _lock = home.lock(&target.info.id)?;
-    target.store.lock().unlock(&pin.pin(&target.info)?, pin.may_spend_last_try())?;
+    target.unlock(pin)?;
     let mut imported = Vec::new();
     for (key, certificate) in &checked.0 {
         let mut store = target.store.lock();
@@ -276,9 +276,14 @@ pub(crate) fn back_up(path: &Path, folder: &Path, password: &Pin) -> Result<Vec<
             return Err(ClientError::new("file-exists", copy.display()));
         }
         let bytes = read_file(&source)?;
-        // Another person's, or a later one's, file of this name is not ours to replace.
-        if copy.exists() && open_pfx(&copy, password).is_err() {
-            return Err(ClientError::new("file-exists", copy.display()));
+        // Another person's file of this name is not ours to replace, nor is a copy of other keys under the same password.
+        if copy.exists() {
+            let exists = || ClientError::new("file-exists", copy.display());
+            let (there, here) = (open_pfx(&copy, password).map_err(|_| exists())?, open_pfx(&source, password)?);
+            let is_ours = |key: &[u8]| here.keys.iter().any(|mine| mine.key.public_key() == key);
+            if !there.keys.is_empty() && !there.keys.iter().any(|entry| is_ours(entry.key.public_key())) {
+                return Err(exists());
+            }
         }
         durable::replace(&copy, &bytes)?;
         let (ours, theirs) = (Primitives.fingerprint(&bytes), Primitives.fingerprint(&read_file(&copy)?));

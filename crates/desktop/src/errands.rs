@@ -138,7 +138,7 @@ impl Worker {
     /// Removes what may go.
     pub(crate) fn remove(&mut self) -> Result<Page, ClientError> {
         let surveyed = self.surveyed.take().ok_or_else(gone)?;
-        let (cleaned, measured) = surveyed.survey.carry_out(&self.home)?;
+        let (cleaned, measured) = surveyed.survey.carry_out(&self.home, &self.clock)?;
         let stores = self.stores()?;
         Ok(cleanup::done(self.texts(), &cleaned, &measured, &stores))
     }
