@@ -62,7 +62,7 @@ pub(crate) fn remind(context: &Context, on_desktop: bool, ics: Option<&Path>) ->
     }
     if on_desktop {
         // A renewal that waited for its authority, and can go on.
-        let decided = JourneyView::decided(&context.home, &context.clock)?;
+        let decided = JourneyView::decided(&context.home, &context.clock, &[])?;
         if !decided.is_empty() && !notify(&texts.get("remind-title", &[]), &texts.get("remind-decided", &[])) {
             return Err(ClientError::new("no-desktop", texts.get("remind-decided", &[])));
         }

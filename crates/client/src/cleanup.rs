@@ -53,6 +53,8 @@ pub struct Cleaned {
     pub store: String,
     /// Serial number in hexadecimal; absent for a key without a certificate.
     pub serial: Option<String>,
+    /// SHA-256 of the certificate, by which it is written back.
+    pub sha256: Option<String>,
     /// SHA-256 of the public key.
     pub key_sha256: String,
     /// The public part in the archive.
@@ -382,7 +384,8 @@ pub(crate) fn remove(
     removed.state = "done".to_owned();
     note(&place, &removed)?;
     let serial = permit.certificate().map(|certificate| certificate.serial().hexadecimal());
-    Ok(Cleaned { store: store_id.to_owned(), serial, key_sha256, archive })
+    let sha256 = permit.certificate().map(|certificate| Primitives.fingerprint(certificate.der()));
+    Ok(Cleaned { store: store_id.to_owned(), serial, sha256, key_sha256, archive })
 }
 
 /// Certificates that were removed and whose public part can be written back, with the store that each came from.

@@ -232,15 +232,15 @@ pub(crate) fn is_finished(items: &[ItemPlan], evidence: &[Evidence]) -> bool {
 
 impl JourneyView {
     /// Journeys that wait for their authority no longer: it has decided. Asked by the receipts, without a device; an
-    /// authority that does not answer says nothing.
+    /// authority that does not answer says nothing, and those in `known` are not asked about again.
     ///
     /// # Errors
     ///
     /// `journal-error`.
-    pub fn decided(home: &Home, clock: &dyn Clock) -> Result<Vec<Self>, ClientError> {
+    pub fn decided(home: &Home, clock: &dyn Clock, known: &[String]) -> Result<Vec<Self>, ClientError> {
         let records = home.authorities()?;
         let mut all = Self::all(home, clock)?;
-        all.retain(|journey| !journey.finished);
+        all.retain(|journey| !journey.finished && !known.contains(&journey.id));
         all.retain(|journey| {
             let waiting = journey.items.iter().filter(|item| item.successor.is_none() && item.refused.is_none());
             let receipts: Vec<Vec<u8>> = waiting.filter_map(|item| hex::decode(item.receipt.as_ref()?).ok()).collect();

@@ -48,7 +48,7 @@ pub use obnova_lifecycle::port::{Clock, Pin};
 pub use obnova_lifecycle::station::Station;
 pub use opener::open_with_system;
 pub use outlook::{Next, Outlook};
-pub use preflight::{PlanView, Preflight, RenewOptions};
+pub use preflight::{ItemPreview, PlanView, Preflight, RenewOptions};
 pub use remind::{
     Reminder, Schedule, calendar, has_schedule, install_schedule, note_told, notify, reminders, remove_schedule,
 };

@@ -15,14 +15,14 @@ use crate::journal::{Journal, successions};
 use crate::known::{is_finished, plan_of};
 use crate::preflight::{check_middleware, choose, is_meant, newest, presence, room_of, window_of};
 use crate::remind::REMINDED;
-use crate::{CertificateView, ClientError, Home, RoomView};
+use crate::{CertificateView, ClientError, Home, JourneyView, RoomView};
 
 /// A certificate with what is next for it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Next {
     /// The certificate.
     pub view: CertificateView,
-    /// Code of what is next (`next-CODE`): `renew` now, `under-way`, `followed` by a newer one that is at hand,
+    /// Code of what is next (`next-CODE`): `renew` now, `under-way`, `tell` an account of it by hand, `followed` by a newer one that is at hand,
     /// `ended`, `good`, or why nothing can come of it (`authority`, `self-made`, `key-kind`).
     pub next: &'static str,
 }
@@ -113,6 +113,16 @@ impl Inventory {
     pub fn nexts(&self, home: &Home, clock: &dyn Clock) -> Result<Vec<Next>, ClientError> {
         let all = self.certificates();
         let (on_the_way, have_successors) = (under_way(home)?, succeeded(home)?);
+        let journeys = JourneyView::all(home, clock)?;
+        let open = journeys.iter().filter(|journey| !journey.finished).flat_map(|journey| &journey.items);
+        let brought: Vec<String> =
+            open.filter_map(|item| item.successor.as_ref()).map(|view| view.sha256.clone()).collect();
+        let mut untold = Vec::new();
+        for (_, certificate) in all.iter().filter(|(_, found)| brought.contains(&Primitives.fingerprint(found.der()))) {
+            if self.accounts(home, certificate)?.iter().any(|account| account.state == "not-told") {
+                untold.push(Primitives.fingerprint(certificate.der()));
+            }
+        }
         let next_of = |view: &CertificateView| -> &'static str {
             let found = all.iter().find(|(_, found)| Primitives.fingerprint(found.der()) == view.sha256);
             let Some((_, certificate)) = found else { return "good" };
@@ -124,13 +134,14 @@ impl Inventory {
                 None if is_followed(certificate, &all) => "followed",
                 None if have_successors.iter().any(|der| der == certificate.der()) => "followed",
                 None if view.days_left <= REMINDED[0] => "renew",
+                None if untold.contains(&view.sha256) => "tell",
                 None => "good",
             }
         };
         let views = self.views(clock.now());
         let mut nexts: Vec<Next> = views.into_iter().map(|view| Next { next: next_of(&view), view }).collect();
         let rank = |next: &str| match next {
-            "renew" | "under-way" => 0,
+            "renew" | "under-way" | "tell" => 0,
             "good" => 1,
             "followed" => 3,
             _ => 2,
@@ -185,8 +196,11 @@ impl Outlook {
         let is_open = |certificate: &Certificate| !have_successors.iter().any(|der| der == certificate.der());
         for open in &inventory.stores {
             let Ok(certificates) = open.store.lock().certificates() else { continue };
-            let mine: Vec<Certificate> =
-                certificates.into_iter().filter(|c| c.kind() != Kind::Authority && is_meant(c, only)).filter(is_open).collect();
+            let mine: Vec<Certificate> = certificates
+                .into_iter()
+                .filter(|c| c.kind() != Kind::Authority && is_meant(c, only))
+                .filter(is_open)
+                .collect();
             let is_due = |certificate: &&Certificate| {
                 presence(Some(certificate), window_of(None), only.is_some(), clock) == Presence::Expiring
             };

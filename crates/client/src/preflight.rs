@@ -287,6 +287,16 @@ pub(crate) fn choose<'a>(
 }
 
 impl PlanView {
+    /// Whether two plans do the same: the same certificates, at the same place, and the same ones go.
+    pub fn is_the_same_work(&self, other: &Self) -> bool {
+        let items = |view: &Self| view.items.iter().map(|item| item.certificate.sha256.clone()).collect::<Vec<_>>();
+        let removed = |view: &Self| view.removed.iter().map(|view| view.sha256.clone()).collect::<Vec<_>>();
+        self.store == other.store
+            && self.file == other.file
+            && items(self) == items(other)
+            && removed(self) == removed(other)
+    }
+
     /// Whether the plan is what everybody expects: nothing is refused, nothing waits, nothing goes elsewhere or is
     /// removed, and nobody else must act. Then there is nothing more for a person to decide.
     pub fn is_as_expected(&self) -> bool {

@@ -26,15 +26,26 @@ pub fn sentence(words: &str) -> String {
     rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
 }
 
-/// State of a PIN or PUK.
-pub fn tries(texts: Texts, tries: &TriesView) -> String {
+/// Words as a whole sentence: with a capital letter, and a full stop where they have none.
+pub fn ended(words: &str) -> String {
+    let end = if words.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+    sentence(words) + end
+}
+
+/// How many tries of a PIN or PUK are left, as far as a device tells.
+pub fn tries_left(texts: Texts, tries: &TriesView) -> String {
     let state = match (tries.locked, tries.final_try, tries.count_low) {
         (true, _, _) => "tries-locked",
         (_, true, _) => "tries-last",
         (_, _, true) => "tries-low",
         _ => "tries-good",
     };
-    let mut words = vec![texts.get(state, &[])];
+    texts.get(state, &[])
+}
+
+/// State of a PIN or PUK.
+pub fn tries(texts: Texts, tries: &TriesView) -> String {
+    let mut words = vec![tries_left(texts, tries)];
     if tries.pad {
         words.push(texts.get("tries-pad", &[]));
     }

@@ -4,7 +4,7 @@
 use obnova_client::{AccountView, CertificateView};
 use obnova_texts::Texts;
 
-use crate::overview::{copies, until};
+use crate::overview::{copies, numbers, until};
 use crate::page::{Act, Block, Button, Card, Mark, Page, Place};
 
 /// A login certificate with who knows it.
@@ -29,20 +29,23 @@ pub fn page(texts: Texts, known: &[Known]) -> Page {
     }
     for one in known {
         let view = &one.certificate;
-        page.heading(format!("{}, {}", view.name, until(texts, view)));
+        page.heading(format!("{} – {}", view.name, until(texts, view)));
         let state = match one.registered {
             Some(true) => "window-known",
             Some(false) => "window-not-known",
+            None if !one.accounts.is_empty() => "window-told-by-hand",
             None => "window-nobody-says",
         };
         let mut buttons = copies(texts, view);
-        buttons.push(Button::new(texts, "window-rehearse", Act::Rehearse(view.sha256.clone())));
+        // An account that is told by hand is opened on its own page.
+        if state != "window-told-by-hand" {
+            buttons.push(Button::new(texts, "window-rehearse", Act::Rehearse(view.sha256.clone())));
+        }
         page.blocks.push(Block::Card(Card {
             mark: if one.registered == Some(true) { Mark::Good } else { Mark::Plain },
             title: texts.get(state, &[]),
             lines: vec![
-                format!("{}: {}", texts.get("serial-number", &[]), view.decimal),
-                format!("0x{}", view.hexadecimal),
+                format!("{}: {}", texts.get("serial-number", &[]), numbers(view)),
                 format!("{}: {}", texts.get("issuer", &[]), view.issuer),
             ],
             buttons,

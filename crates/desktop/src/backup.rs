@@ -40,7 +40,7 @@ pub fn page(texts: Texts, stores: &[StoreView], setting: Option<&BackupSetting>,
         let go = Button::new(texts, "window-backup-go", Act::BackUp(store.id.clone())).main();
         page.blocks.push(Block::Card(Card {
             title: store.name.clone(),
-            faint: vec![store.id.clone()],
+            faint: vec![store.id.trim_start_matches("file:").to_owned()],
             buttons: vec![go.hint(&store.name)],
             ..Card::default()
         }));

@@ -1,9 +1,6 @@
 //! Clean-up: what may go, what stays and why, and the way back for what went.
 
-use obnova_client::{
-    CertificateView, Cleaned, CleanupItem, Measured, StoreView,
-    words::{days, sentence},
-};
+use obnova_client::{CertificateView, Cleaned, CleanupItem, Measured, StoreView, words::ended, words::sentence};
 use obnova_texts::Texts;
 
 use crate::overview::{numbers, place_of, purpose, until};
@@ -35,9 +32,9 @@ fn gone(page: &mut Page, texts: Texts, stores: &[StoreView], removed: &[Certific
     for view in removed {
         page.blocks.push(Block::Card(Card {
             title: purpose(texts, view.kind),
-            lines: vec![format!("{} ({})", view.name, view.issuer), days(texts, view.days_left)],
+            lines: vec![format!("{} ({})", view.name, view.issuer), until(texts, view)],
             faint: vec![format!("{}  ·  {}", place_of(stores, &view.store), numbers(view))],
-            buttons: vec![Button::new(texts, "window-restore", Act::Restore(view.decimal.clone())).hint(numbers(view))],
+            buttons: vec![Button::new(texts, "window-restore", Act::Restore(view.sha256.clone())).hint(numbers(view))],
             ..Card::default()
         }));
     }
@@ -46,12 +43,15 @@ fn gone(page: &mut Page, texts: Texts, stores: &[StoreView], removed: &[Certific
 fn item(texts: Texts, item: &CleanupItem) -> Block {
     let (title, faint) = match &item.certificate {
         Some(view) => (format!("{} – {}", purpose(texts, view.kind), view.name), numbers(view)),
-        None => (
-            sentence(&texts.get("clean-key", &[])),
-            format!("{} {}", item.key, item.key_sha256.get(..16).unwrap_or_default()),
-        ),
+        None => {
+            let print = item.key_sha256.get(..16).unwrap_or_default();
+            let title = format!("{} ({})", sentence(&texts.get("clean-key", &[])), item.key);
+            (title, texts.get("window-key-print", &[("print", print)]))
+        }
     };
-    let mut lines = vec![sentence(&texts.get(item.why, &[]))];
+    // That it may go, or stays, is the heading above it.
+    let why = texts.get(item.why, &[]);
+    let mut lines = vec![ended(why.split_once(": ").map_or(why.as_str(), |(_, why)| why))];
     lines.extend(item.certificate.as_ref().map(|view| until(texts, view)));
     let mut buttons = Vec::new();
     match item.why {
@@ -61,7 +61,7 @@ fn item(texts: Texts, item: &CleanupItem) -> Block {
         }
         "stays-waits" => buttons.push(Button::new(texts, "window-resume", Act::Resume)),
         "stays-only-said" | "stays-not-registered" => {
-            buttons.push(Button::new(texts, "window-account", Act::Go(Place::Account)));
+            buttons.push(Button::new(texts, "window-tell-account", Act::Go(Place::Account)));
         }
         _ => {}
     }
@@ -70,13 +70,14 @@ fn item(texts: Texts, item: &CleanupItem) -> Block {
 }
 
 /// What was found: what may go first, then what stays and why.
-pub fn found(texts: Texts, items: &[CleanupItem], loses_mail: bool) -> Page {
+pub fn found(texts: Texts, items: &[CleanupItem], loses_mail: bool, stores: &[StoreView]) -> Page {
     let mut page = Page::below(texts, Place::Cleanup, "window-cleanup");
     let (goes, stays): (Vec<&CleanupItem>, Vec<&CleanupItem>) = items.iter().partition(|item| item.may_go);
     if goes.is_empty() {
         page.text(texts.get("clean-nothing", &[]));
-    } else {
-        page.heading(texts.get("window-may-go", &[]));
+    }
+    for (store, goes) in by_store(&goes) {
+        page.heading(format!("{} – {}", place_of(stores, store), texts.get("window-may-go", &[])));
         page.blocks.extend(goes.iter().map(|one| item(texts, one)));
     }
     if loses_mail {
@@ -84,8 +85,8 @@ pub fn found(texts: Texts, items: &[CleanupItem], loses_mail: bool) -> Page {
         let title = texts.get("window-loses-mail", &[]);
         page.blocks.push(Block::Notice(Card { mark: Mark::Due, title, buttons: vec![undo], ..Card::default() }));
     }
-    if !stays.is_empty() {
-        page.heading(texts.get("window-stays", &[]));
+    for (store, stays) in by_store(&stays) {
+        page.heading(format!("{} – {}", place_of(stores, store), texts.get("window-stays", &[])));
         page.blocks.extend(stays.iter().map(|one| item(texts, one)));
     }
     page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Cleanup)));
@@ -95,17 +96,33 @@ pub fn found(texts: Texts, items: &[CleanupItem], loses_mail: bool) -> Page {
     page
 }
 
+/// Things by the stores that they are on, in the order in which they come.
+fn by_store<'a>(items: &[&'a CleanupItem]) -> Vec<(&'a str, Vec<&'a CleanupItem>)> {
+    let mut stores: Vec<(&str, Vec<&CleanupItem>)> = Vec::new();
+    for item in items {
+        match stores.iter_mut().find(|(store, _)| *store == item.store) {
+            Some((_, all)) => all.push(item),
+            None => stores.push((&item.store, vec![item])),
+        }
+    }
+    stores
+}
+
 /// The last question before anything goes.
-pub fn ask(texts: Texts, items: &[CleanupItem]) -> Page {
+pub fn ask(texts: Texts, items: &[CleanupItem], stores: &[StoreView]) -> Page {
     let mut page = Page::below(texts, Place::Cleanup, "window-remove");
     page.text(texts.get("ask-clean", &[]));
-    page.blocks.extend(items.iter().filter(|item| item.may_go).map(|one| {
-        let mut block = item(texts, one);
-        if let Block::Card(card) = &mut block {
-            card.buttons.clear();
-        }
-        block
-    }));
+    let goes: Vec<&CleanupItem> = items.iter().filter(|item| item.may_go).collect();
+    for (store, goes) in by_store(&goes) {
+        page.heading(texts.get("window-remove-from", &[("store", &place_of(stores, store))]));
+        page.blocks.extend(goes.into_iter().map(|one| {
+            let mut block = item(texts, one);
+            if let Block::Card(card) = &mut block {
+                card.buttons.clear();
+            }
+            block
+        }));
+    }
     // Not where the button was that led here: a second click must not land on it.
     page.buttons.push(Button::new(texts, "window-remove-go", Act::Remove));
     page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Cleanup)).main());
@@ -113,7 +130,8 @@ pub fn ask(texts: Texts, items: &[CleanupItem]) -> Page {
 }
 
 /// What went, counted before and after, with the way back.
-pub fn done(texts: Texts, removed: &[Cleaned], measured: &[Measured], stores: &[StoreView]) -> Page {
+/// Where a renewal waits for the room, it goes on from here.
+pub fn done(texts: Texts, removed: &[Cleaned], measured: &[Measured], stores: &[StoreView], waits: bool) -> Page {
     let mut page = Page::below(texts, Place::Cleanup, "window-cleanup");
     for store in measured {
         let counts = |census: &obnova_lifecycle::port::Census| {
@@ -136,13 +154,21 @@ pub fn done(texts: Texts, removed: &[Cleaned], measured: &[Measured], stores: &[
         page.blocks.push(Block::Card(Card {
             title: format!("0x{serial}"),
             lines: vec![texts.get("window-archived", &[("archive", &archive)])],
-            buttons: vec![
-                Button::new(texts, "window-restore", Act::Restore(format!("0x{serial}"))).hint(format!("0x{serial}")),
-            ],
+            buttons: cleaned
+                .sha256
+                .iter()
+                .map(|sha256| {
+                    Button::new(texts, "window-restore", Act::Restore(sha256.clone())).hint(format!("0x{serial}"))
+                })
+                .collect(),
             ..Card::default()
         }));
     }
-    page.buttons.push(Button::new(texts, "window-home", Act::Go(Place::Overview)).first());
+    let home = Button::new(texts, "window-home", Act::Go(Place::Overview));
+    page.buttons.push(if waits { home } else { home.clone().first() });
+    if waits {
+        page.buttons.push(Button::new(texts, "window-resume", Act::Resume).first());
+    }
     page
 }
 

@@ -1,9 +1,9 @@
 //! What devices are and hold: space, PIN and PUK with the tries left, import, export, another name, and erasing.
 
-use obnova_client::{CertificateView, DeviceView, PinView, StoreView, words, words::days};
+use obnova_client::{CertificateView, DeviceView, PinView, StoreView, TriesView, words};
 use obnova_texts::Texts;
 
-use crate::overview::{card, numbers, purpose};
+use crate::overview::{card, numbers, purpose, until};
 use crate::page::{Act, Block, Button, Card, Care, Field, KEYS, Mark, Page, Place, Wanted};
 use crate::renew::gauge;
 
@@ -15,8 +15,15 @@ fn care(texts: Texts, key: &str, care: Care, store: &str) -> Button {
 fn login(texts: Texts, device: &DeviceView, login: &PinView) -> Card {
     let several = device.logins.len() > 1;
     let name = if several { login.name.as_str() } else { "" };
-    let mut lines = vec![format!("PIN: {}", words::tries(texts, &login.pin))];
-    lines.extend(login.puk.as_ref().map(|puk| format!("PUK: {}", words::tries(texts, puk))));
+    let told = |name: &str, tries: &TriesView| {
+        let mut words = vec![words::tries_left(texts, tries)];
+        if tries.pad {
+            words.push(texts.get("tries-pad", &[]));
+        }
+        format!("{name}: {}", words.join(", "))
+    };
+    let mut lines = vec![told("PIN", &login.pin)];
+    lines.extend(login.puk.as_ref().map(|puk| told("PUK", puk)));
     lines.extend(
         login.unblocked_with.as_ref().map(|tool| words::sentence(&texts.get("pin-unblocked-with", &[("tool", tool)]))),
     );
@@ -51,7 +58,15 @@ pub fn page(texts: Texts, devices: &[DeviceView], stores: &[StoreView], certific
     for device in devices {
         page.heading(&device.name);
         let mut lines = words::device(texts, device);
-        lines.push(words::room(texts, &device.room, false));
+        // A device that tells its room has a gauge; of another one it is said what is known.
+        let gauge = gauge(texts, &device.room);
+        match (&gauge, &device.room.census) {
+            (Some(_), Some(census)) => {
+                let count = census.certificates.to_string();
+                lines.push(texts.get("window-device-counted", &[("certificates", &count)]));
+            }
+            _ => lines.push(words::room(texts, &device.room, false)),
+        }
         let lines = lines.iter().map(|line| words::sentence(line)).collect();
         let Some(store) = device.logins.first().map(|login| login.store.clone()) else { continue };
         page.blocks.push(Block::Card(Card {
@@ -59,12 +74,11 @@ pub fn page(texts: Texts, devices: &[DeviceView], stores: &[StoreView], certific
             title: texts.get("window-device-what", &[]),
             lines,
             faint: vec![device.device.clone()],
-            gauge: gauge(texts, &device.room),
+            gauge,
             buttons: vec![
-                Button::new(texts, "window-cleanup", Act::Survey(Some(store.clone()))).hint(&device.name),
+                Button::new(texts, "window-survey", Act::Survey(Some(store.clone()))).hint(&device.name),
                 care(texts, "window-import", Care::AskImport, &store).hint(&device.name),
                 care(texts, "window-rename", Care::AskName, &store).hint(&device.name),
-                care(texts, "window-erase", Care::AskErase, &store).hint(&device.name),
             ],
         }));
         page.blocks.extend(device.logins.iter().map(|one| Block::Card(login(texts, device, one))));
@@ -75,6 +89,11 @@ pub fn page(texts: Texts, devices: &[DeviceView], stores: &[StoreView], certific
             card.buttons.push(more.hint(format!("{}, {}", purpose(texts, view.kind), view.decimal)));
             page.blocks.push(Block::Card(card));
         }
+        // Far from what is pressed every day.
+        page.blocks.push(Block::Card(Card {
+            buttons: vec![care(texts, "window-erase", Care::AskErase, &store).hint(&device.name)],
+            ..Card::default()
+        }));
     }
     for store in stores.iter().filter(|store| store.kind != "token" && store.problem.is_none()) {
         let mut buttons = vec![care(texts, "window-import", Care::AskImport, &store.id).hint(&store.name)];
@@ -85,7 +104,7 @@ pub fn page(texts: Texts, devices: &[DeviceView], stores: &[StoreView], certific
         page.blocks.push(Block::Card(Card {
             title: store.name.clone(),
             lines: vec![texts.get(&format!("window-store-{}", store.kind), &[])],
-            faint: vec![store.id.clone()],
+            faint: vec![store.id.trim_start_matches("file:").to_owned()],
             buttons,
             ..Card::default()
         }));
@@ -140,20 +159,20 @@ pub fn export(texts: Texts, view: &CertificateView, suggested: String) -> Page {
 pub fn erase(texts: Texts, store: &str, current: &str, lost: &[CertificateView]) -> Page {
     let field = Field {
         name: "typed",
-        label: texts.get("ask-type-name", &[("store", current)]),
+        label: texts.get("window-erase-type", &[("store", current)]),
         hint: texts.get("window-erase-hint", &[]),
         ..Field::default()
     };
     let go = care(texts, "window-erase-go", Care::Erase, store);
     let mut page = asked(texts, "window-erase", Vec::new(), field, go);
     let lines = lost.iter().map(|view| {
-        format!("{} – {}, {}, {}", purpose(texts, view.kind), view.name, numbers(view), days(texts, view.days_left))
+        format!("{} – {}, {}, {}", purpose(texts, view.kind), view.name, numbers(view), until(texts, view))
     });
     page.blocks.insert(
         0,
         Block::Notice(Card {
             mark: Mark::Bad,
-            title: texts.get("initialise-loses", &[("store", current)]),
+            title: texts.get("window-erase-loses", &[("store", current)]),
             lines: lines.collect(),
             ..Card::default()
         }),

@@ -39,6 +39,11 @@ impl Worker {
     pub(crate) fn care(&mut self, care: Care, store: &str, fields: &Fields) -> Result<Page, ClientError> {
         self.look()?;
         let texts = self.texts();
+        let is_certificate = matches!(care, Care::AskExport | Care::Export);
+        // What is meant is what was seen, and nothing that is only called like it.
+        if !is_certificate && !self.stores()?.iter().any(|known| known.id == store) {
+            return Err(ClientError::new("store-gone", store));
+        }
         let name = self.name_of(store)?;
         let inventory = self.inventory.as_ref().ok_or_else(gone)?;
         let (home, wanted) = (&self.home, Some(store));
@@ -48,6 +53,7 @@ impl Worker {
                 "pin-right"
             }
             Care::ChangePin => {
+                self.talk.replaces();
                 inventory.change_pin(home, wanted, &self.talk)?;
                 "pin-changed"
             }
@@ -117,7 +123,8 @@ impl Worker {
         let inventory = self.inventory.as_ref().ok_or_else(gone)?;
         let survey = Cleanup::survey(&self.home, inventory, &options, &self.talk, &self.clock)?;
         let items = survey.items();
-        let page = cleanup::found(self.texts(), &items, options.lose_old_mail);
+        let stores = inventory.stores();
+        let page = cleanup::found(self.texts(), &items, options.lose_old_mail, &stores);
         self.surveyed = Some(Surveyed { options, survey, items });
         Ok(page)
     }
@@ -139,15 +146,15 @@ impl Worker {
     pub(crate) fn remove(&mut self) -> Result<Page, ClientError> {
         let surveyed = self.surveyed.take().ok_or_else(gone)?;
         let (cleaned, measured) = surveyed.survey.carry_out(&self.home, &self.clock)?;
-        let stores = self.stores()?;
-        Ok(cleanup::done(self.texts(), &cleaned, &measured, &stores))
+        let (stores, waits) = (self.stores()?, !self.open_journeys()?.is_empty());
+        Ok(cleanup::done(self.texts(), &cleaned, &measured, &stores, waits))
     }
 
     /// Writes the public part of a removed certificate back.
-    pub(crate) fn restore(&mut self, serial: &str) -> Result<Page, ClientError> {
+    pub(crate) fn restore(&mut self, sha256: &str) -> Result<Page, ClientError> {
         self.look()?;
         let inventory = self.inventory.as_ref().ok_or_else(gone)?;
-        let (found, store) = restore(&self.home, inventory, serial, &self.talk)?;
+        let (found, store) = restore(&self.home, inventory, sha256, &self.talk)?;
         let name = self.name_of(&store)?;
         let page = self.perform(&Act::Go(Place::Cleanup), &Fields::new())?.unwrap_or_default();
         Ok(self.well(page, "restored", &[("serial", &found.serial().decimal()), ("store", &name)]))
@@ -203,6 +210,10 @@ impl Worker {
         let inventory = self.inventory.as_ref().ok_or_else(gone)?;
         let (store, certificate) = inventory.certificate(sha256)?;
         match inventory.rehearse(&self.home, &store, &certificate, &self.talk, &self.clock)? {
+            LoginOutcome::Opened { account, .. } if self.seen.place == Some(Place::Account) => {
+                let page = self.account()?;
+                Ok(self.well(page, "login-works", &[("account", &account)]))
+            }
             LoginOutcome::Opened { account, .. } => self.certificate(sha256, Some(("login-works", account))),
             LoginOutcome::Explained(code) => Err(ClientError::new("login-failed", code)),
         }
@@ -232,7 +243,7 @@ impl Worker {
     }
 
     /// Looks at everything that a help desk would ask for.
-    pub(crate) fn doctor(&mut self, mended: &[String]) -> Result<Page, ClientError> {
+    pub(crate) fn doctor(&mut self, mended: Option<&[String]>) -> Result<Page, ClientError> {
         let findings = examine(&self.home, &[], &self.clock);
         let cards = Inventory::open(&self.home, &[]).map(|all| all.cards().to_vec()).unwrap_or_default();
         Ok(help::doctor(self.texts(), &findings, &cards, mended))
@@ -248,8 +259,11 @@ impl Worker {
             }
             _ => self.ticket = (true, None),
         }
-        let contact = help_desk(&self.home)?;
-        Ok(help::ticket(self.texts(), &contact, self.ticket.0, self.ticket.1.as_deref()))
+        let (contact, own) = (help_desk(&self.home)?, self.home.help_contact()?);
+        let is_own = contact.to == own.to && contact.technical == own.technical;
+        // What is missing in the guide is nothing that went wrong.
+        let trouble = self.trouble.as_deref().filter(|_| self.ticket.1.is_none());
+        Ok(help::ticket(self.texts(), &contact, (self.ticket.0, is_own), self.ticket.1.as_deref(), trouble))
     }
 
     /// Writes the question with the bundle; what was typed of the office is remembered.
@@ -263,18 +277,22 @@ impl Worker {
         kept.reference = typed("reference", &kept.reference);
         let mailbox = typed("mailbox", &kept.to);
         kept.to = mailbox;
-        self.home.set_help_contact(&kept)?;
-        let contact = help_desk(&self.home)?;
+        let mut contact = help_desk(&self.home)?;
+        if contact.to == self.home.help_contact()?.to {
+            contact.to.clone_from(&kept.to);
+        }
+        (contact.organisation, contact.reference) = (kept.organisation.clone(), kept.reference.clone());
         let findings = examine(&self.home, &[], &self.clock);
         let bad = findings.iter().filter_map(|finding| {
             let advice = finding.advice.as_ref()?;
             Some(format!("[{advice}] {}", finding.detail))
         });
+        let trouble = self.trouble.iter().filter(|_| self.ticket.1.is_none()).cloned();
         let question = HelpQuestion {
             subject: texts.get("help-subject", &[]),
             greeting: texts.get("help-greeting", &[]),
             words: fields.get("words").cloned().unwrap_or_default(),
-            trouble: bad.collect(),
+            trouble: trouble.chain(bad).collect(),
             is_technical,
         };
         let text = help_text(&contact, &question)?;
@@ -289,6 +307,8 @@ impl Worker {
         };
         let file = folder.join(name);
         write(&file, &body)?;
+        // Only what made a whole message is remembered.
+        self.home.set_help_contact(&kept)?;
         Ok(help::written(texts, Place::Help, key, &file.display().to_string(), (!as_message).then_some(&text)))
     }
 

@@ -23,7 +23,7 @@ pub fn notice(texts: Texts, error: &ClientError) -> Block {
     let go = |key: &str, act: Act| Button::new(texts, key, act);
     let mut buttons = match error.code.as_str() {
         "store-full" | "write-failed" | "not-stored" => {
-            vec![go("window-cleanup", Act::Survey(None)), go("window-resume", Act::Resume)]
+            vec![go("window-make-room", Act::Survey(None)).first(), go("window-resume", Act::Resume)]
         }
         "store-gone"
         | "module-silent"
@@ -37,7 +37,7 @@ pub fn notice(texts: Texts, error: &ClientError) -> Block {
         "authority-lost-request" => vec![go("window-ask-again", Act::AskAgain)],
         "pin-locked" | "pin-last-try" => vec![go("window-devices", Act::Go(Place::Devices))],
         "backup-undecided" => vec![go("window-settings", Act::Go(Place::Settings))],
-        "invitation-needed" => vec![go("window-invitation", Act::AskInvitation)],
+        "invitation-needed" | "invitation-in-use" => vec![go("window-invitation", Act::AskInvitation)],
         "no-authority" | "authority-unknown" => {
             vec![go("window-invitation", Act::AskInvitation), go("window-settings", Act::Go(Place::Settings))]
         }
@@ -68,7 +68,7 @@ pub fn page(texts: Texts) -> Page {
         buttons: guide(texts.language())
             .iter()
             .enumerate()
-            .map(|(nth, page)| Button::named(page.title, Act::Guide(nth)))
+            .map(|(nth, page)| Button::named(page.title, Act::Guide(nth)).hint(texts.get("window-guide", &[])))
             .collect(),
         ..Card::default()
     }));
@@ -78,9 +78,13 @@ pub fn page(texts: Texts) -> Page {
 }
 
 /// What a look at everything found; what stands in the way first.
-pub fn doctor(texts: Texts, findings: &[Finding], cards: &[CardView], mended: &[String]) -> Page {
+/// `mended` is what was repaired just now, where that was asked for.
+pub fn doctor(texts: Texts, findings: &[Finding], cards: &[CardView], mended: Option<&[String]>) -> Page {
     let mut page = Page::below(texts, Place::Help, "window-doctor");
-    for what in mended {
+    if mended.is_some_and(<[String]>::is_empty) {
+        page.notice(Mark::Good, texts.get("window-nothing-mended", &[]), "");
+    }
+    for what in mended.unwrap_or_default() {
         page.notice(Mark::Good, texts.get("doctor-repaired", &[("what", what)]), "");
     }
     let is_bad = findings.iter().any(|finding| finding.health != Health::Good);
@@ -109,12 +113,19 @@ pub fn doctor(texts: Texts, findings: &[Finding], cards: &[CardView], mended: &[
         page.buttons.push(Button::new(texts, "window-administrator", Act::Administrator));
     }
     page.buttons.push(Button::new(texts, "window-mend", Act::Mend));
+    page.buttons.push(Button::new(texts, "window-doctor-again", Act::Doctor));
     page.buttons.push(Button::new(texts, "window-ticket", Act::Ticket).main());
     page
 }
 
-/// A question to people. `missing` is the page of the guide that lacks something.
-pub fn ticket(texts: Texts, contact: &HelpContact, is_technical: bool, missing: Option<&str>) -> Page {
+/// A question to people; `is_own` where the person says whom to ask, and no authority. `missing` is the page of the guide that lacks something, `trouble` what went wrong before.
+pub fn ticket(
+    texts: Texts,
+    contact: &HelpContact,
+    (is_technical, is_own): (bool, bool),
+    missing: Option<&str>,
+    trouble: Option<&str>,
+) -> Page {
     let mut page = Page::below(texts, Place::Help, "window-ticket");
     page.text(texts.get("window-ticket-intro", &[]));
     let mailbox = contact.mailbox(is_technical);
@@ -150,8 +161,12 @@ pub fn ticket(texts: Texts, contact: &HelpContact, is_technical: bool, missing: 
     page.blocks.push(field("words", &words));
     page.blocks.push(field("organisation", &contact.organisation));
     page.blocks.push(field("reference", &contact.reference));
-    if mailbox.is_empty() {
-        page.blocks.push(field("mailbox", ""));
+    // A desk that an authority names is not the person's to change.
+    if is_own {
+        page.blocks.push(field("mailbox", &contact.to));
+    }
+    if let Some(trouble) = trouble {
+        page.text(texts.get("window-ticket-error", &[("what", trouble)]));
     }
     page.blocks.push(Block::Faint(texts.get("window-ticket-bundle", &[])));
     page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Help)));
@@ -186,13 +201,21 @@ pub fn errors(texts: Texts, wanted: &str) -> Page {
         ..Field::default()
     }));
     let lower = wanted.trim().to_lowercase();
+    let mut found = Vec::new();
     for key in keys(Language::English) {
         let Some(code) = key.strip_prefix("error-") else { continue };
         let (text, _) = trouble(texts, &ClientError::new(code, ""));
         if code.contains(&lower) || text.to_lowercase().contains(&lower) {
-            page.blocks.push(Block::Card(Card { title: text, faint: vec![format!("[{code}]")], ..Card::default() }));
+            let faint = vec![format!("[{code}]")];
+            found.push(Block::Card(Card { lines: vec![text], faint, ..Card::default() }));
         }
     }
+    if !lower.is_empty() {
+        let count = found.len().to_string();
+        let key = if found.is_empty() { "window-errors-none" } else { "window-errors-count" };
+        page.blocks.push(Block::Notice(Card { title: texts.get(key, &[("count", &count)]), ..Card::default() }));
+    }
+    page.blocks.append(&mut found);
     page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Help)));
     page.buttons.push(Button::new(texts, "window-errors-go", Act::Errors).main());
     page

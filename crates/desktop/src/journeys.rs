@@ -10,7 +10,7 @@ use obnova_client::{
 use crate::page::{Act, Block, Button, CERTIFICATES, Field, Page, Place, Wanted};
 use crate::talk::{Fields, Talk, Tell};
 use crate::worker::{Prepared, Shown, Worker};
-use crate::{overview, renew, settings};
+use crate::{help, overview, renew, settings};
 
 /// Tells the window how far the work is.
 struct Told<'a> {
@@ -133,7 +133,7 @@ impl Worker {
         let id = journey.id();
         self.has_begun = true;
         let flow = self.walk(journey)?;
-        self.ended(&flow, &[id])
+        self.ended(&flow, &[id], &[])
     }
 
     fn walk(&self, mut journey: Journey<'_>) -> Result<Flow, ClientError> {
@@ -144,12 +144,26 @@ impl Worker {
         journey.run(&mut told)
     }
 
-    fn ended(&mut self, flow: &Flow, ids: &[String]) -> Result<Page, ClientError> {
+    fn ended(&mut self, flow: &Flow, ids: &[String], failed: &[ClientError]) -> Result<Page, ClientError> {
         self.ask_later(flow);
         self.prepared = Prepared::default();
         let mut journeys = JourneyView::all(&self.home, &self.clock)?;
         journeys.retain(|journey| ids.contains(&journey.id));
-        Ok(renew::ended(self.texts(), flow, &journeys, has_schedule(&self.home)))
+        let mut untold = Vec::new();
+        for view in journeys.iter().flat_map(|journey| &journey.items).filter_map(|item| item.successor.as_ref()) {
+            let Some(inventory) = self.inventory.as_ref().filter(|_| view.kind == "commercial") else { continue };
+            // One that went into another store is told about on the page of accounts.
+            let Ok((_, certificate)) = inventory.certificate(&view.sha256) else { continue };
+            let accounts = inventory.accounts(&self.home, &certificate)?;
+            let not_told = accounts.into_iter().filter(|account| account.state == "not-told");
+            untold.extend(not_told.map(|account| (view.clone(), account.account)));
+        }
+        let is_reminded = has_schedule(&self.home);
+        let mut page = renew::ended(self.texts(), &renew::Ended { flow, journeys: &journeys, untold, is_reminded });
+        for error in failed.iter().rev() {
+            page.above(help::notice(self.texts(), error));
+        }
+        Ok(page)
     }
 
     /// Goes on with everything that is under way.
@@ -158,7 +172,7 @@ impl Worker {
         self.look()?;
         let inventory = self.inventory.as_ref().ok_or_else(nothing_looked_at)?;
         let ids: Vec<String> = self.open_journeys()?.into_iter().map(|journey| journey.id).collect();
-        let (mut worst, mut failed) = (Flow::Done, None);
+        let (mut worst, mut failed) = (Flow::Done, Vec::new());
         for id in &ids {
             let path: PathBuf = self.home.folder().join("journeys").join(format!("{id}.journal"));
             let walked = Journey::resume(&self.home, &path, inventory, invited, &self.talk, &self.clock).and_then(
@@ -175,17 +189,18 @@ impl Worker {
                 Err(error) if error.code.starts_with("pin-") || error.code == crate::talk::CANCELLED => {
                     return Err(error);
                 }
-                Err(error) => failed = failed.or(Some(error)),
+                Err(error) => failed.push(error),
             }
         }
-        if let Some(error) = failed {
-            return Err(error);
+        // Where nothing was reached, the trouble is all there is to say.
+        if failed.len() == ids.len() && !failed.is_empty() {
+            return Err(failed.remove(0));
         }
         if ids.is_empty() {
             let page = self.perform(&Act::Go(Place::Overview), &Fields::new())?.unwrap_or_default();
             return Ok(self.well(page, "nothing-open", &[]));
         }
-        self.ended(&worst, &ids)
+        self.ended(&worst, &ids, &failed)
     }
 
     /// Takes over what was begun elsewhere.
@@ -251,12 +266,12 @@ impl Worker {
         };
         let id = journey.id();
         let flow = self.walk(journey)?;
-        self.ended(&flow, &[id])
+        self.ended(&flow, &[id], &[])
     }
 
     /// One certificate, with what was just found about it.
     pub(crate) fn certificate(&mut self, sha256: &str, said: Option<(&str, String)>) -> Result<Page, ClientError> {
-        let (texts, clock) = (self.texts(), self.clock);
+        let (texts, clock, home) = (self.texts(), self.clock, self.home.clone());
         let inventory = self.look()?;
         let (place, found) = inventory.certificate(sha256)?;
         let now = obnova_client::Clock::now(&clock);
@@ -265,7 +280,9 @@ impl Worker {
         let stores = inventory.stores();
         let store = stores.into_iter().find(|store| store.id == place);
         let store = store.ok_or_else(|| ClientError::new("store-gone", &place))?;
-        let page = overview::certificate(texts, &view, &store);
+        let next = inventory.nexts(&home, &clock)?;
+        let is_due = next.iter().any(|next| next.view.sha256 == sha256 && next.is_due());
+        let page = overview::certificate(texts, &view, &store, is_due);
         Ok(match said {
             Some((key, name)) => self.well(page, key, &[("serial", &name), ("account", &name)]),
             None => page,

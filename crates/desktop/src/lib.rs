@@ -24,6 +24,6 @@ mod screens {
     slint::include_modules!();
 }
 
-pub use screens::{App, Look, Theme, View, Words};
+pub use screens::{App, Fresh, Look, Theme, View, Words};
 pub use talk::{Question, Step};
 pub use window::{Drawn, Settings, ask, blank, draw, open, run, work};

@@ -1,7 +1,7 @@
 //! The first screen: certificates over all devices as cards, what is next, and one clear button when something should be
 //! done now; and a certificate with everything about it.
 
-use obnova_client::words::{day, days, sentence};
+use obnova_client::words::{day, sentence};
 use obnova_client::{CardView, CertificateView, JourneyView, Next, StoreView, words};
 use obnova_texts::Texts;
 
@@ -20,8 +20,8 @@ pub struct Overview {
     pub locked: Vec<(String, String)>,
     /// Renewals that are under way.
     pub open: Vec<JourneyView>,
-    /// Whether an authority has decided about one of them.
-    pub is_decided: bool,
+    /// Those of them that an authority has decided about.
+    pub decided: Vec<String>,
 }
 
 /// What a certificate is for, in plain words.
@@ -31,8 +31,14 @@ pub(crate) fn purpose(texts: Texts, kind: &str) -> String {
 
 /// How long it lives.
 pub(crate) fn until(texts: Texts, view: &CertificateView) -> String {
-    let until = texts.get("window-until", &[("day", &day(texts, &view.not_after))]);
-    format!("{until}, {}", days(texts, view.days_left))
+    let day = day(texts, &view.not_after);
+    match view.days_left {
+        left if left < 0 => texts.get("window-was-until", &[("day", &day)]),
+        left => {
+            let left = texts.get("window-left", &[("days", &left.to_string())]);
+            texts.get("window-until", &[("day", &day), ("left", &left)])
+        }
+    }
 }
 
 /// A serial number in both notations.
@@ -86,14 +92,18 @@ fn unusable(texts: Texts, card: &CardView) -> Card {
     let mut lines = words::card(texts, card);
     // The last line of the sentences tells of a command; here it is a button.
     lines.pop();
-    if card.administrator == Some(false) {
-        lines.push(texts.get("card-yourself", &[]));
-    }
-    let mut buttons = Vec::new();
+    lines.push(match card.administrator {
+        Some(true) => texts.get("window-card-administrator", &[]),
+        Some(false) => texts.get("card-yourself", &[]),
+        None => texts.get("window-card-ask", &[]),
+    });
+    let is_own = card.administrator == Some(false);
+    let ask = Button::new(texts, "window-administrator", Act::Administrator);
+    let mut buttons = vec![if is_own { ask } else { ask.main() }];
     if let Some(download) = card.download.as_ref().filter(|download| download.starts_with("http")) {
-        buttons.push(Button::new(texts, "window-open-download", Act::Show(download.clone())).hint(download));
+        let open = Button::new(texts, "window-open-download", Act::Show(download.clone())).hint(download);
+        buttons.insert(usize::from(!is_own), if is_own { open.main() } else { open });
     }
-    buttons.push(Button::new(texts, "window-administrator", Act::Administrator));
     let title = texts.get("window-card-unusable", &[]);
     Card { mark: Mark::Bad, title, lines, buttons, ..Card::default() }
 }
@@ -106,6 +116,10 @@ fn stations(texts: Texts, journey: &JourneyView) -> Vec<String> {
         .iter()
         .map(|item| match &item.refused {
             Some(_) => line(&item.kind, texts.get("window-item-refused", &[])),
+            // Whether the person sent it is nothing that the program knows.
+            None if item.draft.is_some() && item.successor.is_none() => {
+                line(&item.kind, texts.get("window-mail-written", &[]))
+            }
             None => line(&item.kind, texts.get(&format!("station-{}", item.station), &[])),
         })
         .collect()
@@ -120,7 +134,8 @@ pub fn page(texts: Texts, seen: &Overview) -> Page {
     }
     page.blocks.extend(seen.cards.iter().map(|card| Block::Card(unusable(texts, card))));
     for journey in &seen.open {
-        let title = texts.get(if seen.is_decided { "window-decided" } else { "window-under-way" }, &[]);
+        let is_decided = seen.decided.contains(&journey.id);
+        let title = texts.get(if is_decided { "window-decided" } else { "window-under-way" }, &[]);
         page.blocks.push(Block::Card(Card {
             mark: Mark::Due,
             title,
@@ -140,7 +155,7 @@ pub fn page(texts: Texts, seen: &Overview) -> Page {
     let own = |next: &&Next| !["authority", "self-made"].contains(&next.next);
     for next in seen.certificates.iter().filter(own) {
         let mut card = card(texts, &next.view, &place_of(&seen.stores, &next.view.store));
-        card.mark = if next.is_due() { Mark::Due } else { Mark::Plain };
+        card.mark = if next.is_due() || next.next == "tell" { Mark::Due } else { Mark::Plain };
         card.lines.push(texts.get(&format!("next-{}", next.next), &[]));
         let more = new("window-more", Act::Certificate(next.view.sha256.clone()));
         card.buttons.push(more.hint(format!("{}, {}", purpose(texts, next.view.kind), next.view.decimal)));
@@ -148,11 +163,16 @@ pub fn page(texts: Texts, seen: &Overview) -> Page {
     }
     if page.blocks.is_empty() {
         page.text(texts.get("window-nothing", &[]));
-        page.blocks.push(Block::Faint(texts.get("window-nothing-hint", &[])));
+        for store in seen.stores.iter().filter(|store| store.kind == "token") {
+            page.text(texts.get("window-nothing-on", &[("store", &store.name)]));
+        }
+        page.text(texts.get("window-nothing-hint", &[]));
+        page.buttons.push(new("window-doctor-go", Act::Doctor));
     }
     // What few people need, and none of them every day, stands below.
     page.blocks.push(Block::Card(Card {
         title: texts.get("window-other-ways", &[]),
+        lines: vec![texts.get("window-other-lines", &[])],
         buttons: vec![
             new("window-pick-up", Act::PickUp),
             new("window-adopt", Act::Adopt),
@@ -170,12 +190,13 @@ pub fn page(texts: Texts, seen: &Overview) -> Page {
 }
 
 /// One certificate with everything about it.
-pub fn certificate(texts: Texts, view: &CertificateView, store: &StoreView) -> Page {
+pub fn certificate(texts: Texts, view: &CertificateView, store: &StoreView, is_due: bool) -> Page {
     let mut page = Page::below(texts, Place::Overview, "window-certificate");
     let word = |key: &str| texts.get(key, &[]);
     let mut lines = vec![
         format!("{}: {}", word("holder"), view.subject),
         format!("{}: {}", word("issuer"), view.issuer),
+        until(texts, view),
         format!("{}: {} – {}", word("validity"), day(texts, &view.not_before), day(texts, &view.not_after)),
         format!("{}: {}", word("serial-number"), numbers(view)),
         format!("{}: {}", word("key"), view.key),
@@ -188,20 +209,27 @@ pub fn certificate(texts: Texts, view: &CertificateView, store: &StoreView) -> P
         None => {}
     }
     lines.extend(view.unfit.map(|code| sentence(&word(&format!("unfit-{code}")))));
-    let (sha256, id) = (view.sha256.clone(), view.store.clone());
-    let mut buttons = copies(texts, view);
-    buttons.push(Button::new(texts, "window-prove", Act::Prove(sha256.clone())));
+    let sha256 = view.sha256.clone();
+    let mut buttons = Vec::new();
     if view.unfit.is_none() {
-        buttons.push(Button::new(texts, "window-renew-one", Act::Look(Some(sha256.clone()))));
+        let renew = Button::new(texts, "window-renew-one", Act::Look(Some(sha256.clone())));
+        buttons.push(if is_due { renew.first() } else { renew });
     }
+    buttons.extend(copies(texts, view));
+    buttons.push(Button::new(texts, "window-prove", Act::Prove(sha256.clone())));
     if view.kind == "commercial" {
         buttons.push(Button::new(texts, "window-rehearse", Act::Rehearse(sha256.clone())));
     }
     if store.kind != "token" {
         buttons.push(Button::new(texts, "window-export", Act::Care(Care::AskExport, sha256)));
     }
+    // Authorities know a device by its number.
+    if let (Some(serial), "token") = (store.device.rsplit(':').next().filter(|serial| !serial.is_empty()), store.kind) {
+        lines.push(format!("{}: {serial}", word("window-device-serial")));
+        buttons.push(Button::new(texts, "window-copy-serial", Act::Copy(serial.to_owned())).hint(serial));
+    }
     let title = purpose(texts, view.kind);
-    page.blocks.push(Block::Card(Card { title, lines, faint: vec![id], buttons, ..Card::default() }));
-    page.buttons.push(Button::new(texts, "window-home", Act::Go(Place::Overview)).first());
+    page.blocks.push(Block::Card(Card { title, lines, buttons, ..Card::default() }));
+    page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Overview)));
     page
 }

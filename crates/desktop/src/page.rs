@@ -93,7 +93,7 @@ pub enum Act {
     Remove,
     /// The page on which a removal is confirmed.
     AskRemove,
-    /// Writes the public part of a removed certificate back (serial number).
+    /// Writes the public part of a removed certificate back (SHA-256).
     Restore(String),
     /// Copies a file of keys to the folder in the field.
     BackUp(String),
@@ -215,7 +215,9 @@ pub struct Button {
 impl Button {
     /// A button with the words of `key`.
     pub fn new(texts: Texts, key: &str, act: Act) -> Self {
-        Self::named(texts.get(key, &[]), act)
+        // A place stands in the frame under the same name.
+        let hint = if matches!(act, Act::Go(_)) { texts.get("window-go-there", &[]) } else { String::new() };
+        Self::named(texts.get(key, &[]), act).hint(hint)
     }
 
     /// A button with these words.
@@ -375,10 +377,35 @@ impl Page {
         self.blocks.insert(0, Block::Notice(Card { mark, title: title.into(), faint, ..Card::default() }));
     }
 
-    /// Puts a box above everything else; what the page offers below anyway, the box does not offer again.
+    /// Whether a button of the page does this.
+    pub fn offers(&self, act: &Act) -> bool {
+        let in_block = |block: &Block| match block {
+            Block::Notice(card) | Block::Card(card) => card.buttons.iter().any(|button| button.act == *act),
+            _ => false,
+        };
+        self.buttons.iter().any(|button| button.act == *act) || self.blocks.iter().any(in_block)
+    }
+
+    /// Takes the buttons of an act away.
+    pub fn forget(&mut self, act: &Act) {
+        for block in &mut self.blocks {
+            if let Block::Notice(card) | Block::Card(card) = block {
+                card.buttons.retain(|button| button.act != *act);
+            }
+        }
+        self.buttons.retain(|button| button.act != *act);
+    }
+
+    /// Puts a box above everything else; what the page offers below anyway, the box does not offer again. Where the box
+    /// has the button that people come for, the page has none.
     pub fn above(&mut self, mut block: Block) {
         if let Block::Notice(card) | Block::Card(card) = &mut block {
             card.buttons.retain(|button| !self.buttons.iter().any(|below| below.act == button.act));
+            if card.buttons.iter().any(|button| button.is_main) {
+                for button in &mut self.buttons {
+                    (button.is_main, button.takes_focus) = (false, false);
+                }
+            }
         }
         self.blocks.insert(0, block);
     }

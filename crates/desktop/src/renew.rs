@@ -1,6 +1,8 @@
 //! The way of a renewal, one decision a screen: what will happen, what the authority said, the work, and how it ended.
 
-use obnova_client::{Adopted, CertificateView, Flow, JourneyView, Outlook, PlanView, RoomView, Station, words};
+use obnova_client::{
+    Adopted, CertificateView, Flow, ForeignAccount, ItemView, JourneyView, Outlook, PlanView, RoomView, Station, words,
+};
 use obnova_texts::Texts;
 
 use crate::overview::{card, copies, numbers, purpose, until};
@@ -39,7 +41,9 @@ pub fn outlook(texts: Texts, outlook: &Outlook) -> Page {
         texts.get(&format!("fits-{}", outlook.fits), &[("store", &outlook.store_name)]),
     ];
     let (least, most) = (outlook.minutes.0.to_string(), outlook.minutes.1.to_string());
-    lines.push(texts.get("window-minutes", &[("least", &least), ("most", &most)]));
+    let is_device = outlook.store_kind == "token";
+    let minutes = if is_device { "window-minutes-inserted" } else { "window-minutes" };
+    lines.insert(0, texts.get(minutes, &[("least", &least), ("most", &most)]));
     lines.push(texts.get("window-old-works", &[]));
     page.blocks.push(Block::Card(Card {
         title: texts.get("window-good-to-know", &[]),
@@ -129,10 +133,10 @@ pub fn steps(texts: Texts, kinds: &[String], reached: &[Option<Station>]) -> (Ve
         done += at.map_or(0, |at| at + 1);
         let is_first = rows.iter().all(|row| row.state == "done");
         match at {
-            Some(at) if at == last => rows.push(Step { text: name, state: "done" }),
-            None if !is_first => rows.push(Step { text: name, state: "ahead" }),
+            Some(at) if at == last => rows.push(Step { text: name, state: "done", is_part: false }),
+            None if !is_first => rows.push(Step { text: name, state: "ahead", is_part: false }),
             at => {
-                rows.push(Step { text: name, state: "now" });
+                rows.push(Step { text: name, state: "now", is_part: false });
                 for (nth, station) in Station::ALL.iter().enumerate() {
                     // A qualified certificate is no login: nobody has to be told about it.
                     let untold = *station == Station::Registered && kind == "qualified";
@@ -142,8 +146,8 @@ pub fn steps(texts: Texts, kinds: &[String], reached: &[Option<Station>]) -> (Ve
                         at if nth == at.map_or(0, |at| at + 1) => "now",
                         _ => "ahead",
                     };
-                    let text = words::sentence(&texts.get(&format!("station-{key}"), &[]));
-                    rows.push(Step { text, state });
+                    let text = texts.get(&format!("window-station-{key}"), &[]);
+                    rows.push(Step { text, state, is_part: true });
                 }
             }
         }
@@ -163,8 +167,7 @@ fn successor(texts: Texts, view: &CertificateView) -> Block {
         title: purpose(texts, view.kind),
         lines: vec![
             until(texts, view),
-            format!("{}: {}", texts.get("serial-number", &[]), view.decimal),
-            format!("0x{}", view.hexadecimal),
+            format!("{}: {}", texts.get("serial-number", &[]), numbers(view)),
             format!("{}: {}", texts.get("issuer", &[]), view.issuer),
         ],
         buttons: copies(texts, view),
@@ -172,20 +175,38 @@ fn successor(texts: Texts, view: &CertificateView) -> Block {
     })
 }
 
-/// How the work ended, or why it pauses.
-pub fn ended(texts: Texts, flow: &Flow, journeys: &[JourneyView], is_reminded: bool) -> Page {
+/// How the work ended, or why it pauses, with what came of it.
+pub struct Ended<'a> {
+    /// The end, or the pause.
+    pub flow: &'a Flow,
+    /// Journeys that were walked.
+    pub journeys: &'a [JourneyView],
+    /// Successors for login with accounts that do not know them yet.
+    pub untold: Vec<(CertificateView, ForeignAccount)>,
+    /// Whether the system reminds once a day.
+    pub is_reminded: bool,
+}
+
+fn notice(mark: Mark, title: String, lines: Vec<String>, buttons: Vec<Button>) -> Block {
+    Block::Notice(Card { mark, title, lines, buttons, ..Card::default() })
+}
+
+/// The page about [`Ended`].
+pub fn ended(texts: Texts, seen: &Ended<'_>) -> Page {
     let mut page = Page::below(texts, Place::Overview, "window-ended");
     let new = |key: &str, act: Act| Button::new(texts, key, act);
-    let items = || journeys.iter().flat_map(|journey| &journey.items);
-    let drafts: Vec<&String> = items().filter_map(|item| item.draft.as_ref()).collect();
+    let items: Vec<&ItemView> = seen.journeys.iter().flat_map(|journey| &journey.items).collect();
+    let came: Vec<&CertificateView> = items.iter().filter_map(|item| item.successor.as_ref()).collect();
+    let open = || items.iter().filter(|item| item.successor.is_none() && item.refused.is_none());
+    let drafts: Vec<(&ItemView, &String)> = open().filter_map(|item| Some((*item, item.draft.as_ref()?))).collect();
     page.buttons.push(new("window-home", Act::Go(Place::Overview)));
-    let notice = |mark, title: String, lines: Vec<String>, buttons| {
-        Block::Notice(Card { mark, title, lines, buttons, ..Card::default() })
-    };
-    match flow {
+    match seen.flow {
         Flow::Done => {
-            page.blocks.push(notice(Mark::Good, texts.get("window-done", &[]), vec![], vec![]));
-            page.buttons.push(new("window-cleanup", Act::Go(Place::Cleanup)));
+            let is_known = items.iter().any(|item| item.registered && item.kind == "commercial");
+            let lines = if is_known { vec![texts.get("window-done-account", &[])] } else { Vec::new() };
+            let key = if came.len() > 1 { "window-done-many" } else { "window-done-one" };
+            page.blocks.push(notice(Mark::Good, texts.get(key, &[]), lines, vec![]));
+            page.buttons.push(new("window-make-room", Act::Go(Place::Cleanup)));
             if let Some(home) = page.buttons.first_mut() {
                 (home.is_main, home.takes_focus) = (true, true);
             }
@@ -193,50 +214,113 @@ pub fn ended(texts: Texts, flow: &Flow, journeys: &[JourneyView], is_reminded: b
         }
         Flow::Waiting { reason: why, .. } if drafts.is_empty() => {
             page.title = texts.get("window-waits", &[]);
-            let lines = why.iter().map(|why| reason(texts, why)).chain([texts.get("window-may-close", &[])]).collect();
+            let may_close = if seen.is_reminded { "window-may-close" } else { "window-may-close-look" };
+            let waits =
+                |item: &&ItemView| format!("{}: {}", purpose(texts, &item.kind), texts.get("window-item-waits", &[]));
+            let mut lines: Vec<String> = why.iter().map(|why| words::ended(&reason(texts, why))).collect();
+            lines.extend(open().map(waits));
+            lines.push(texts.get(may_close, &[]));
             let mut buttons = Vec::new();
-            if !is_reminded {
+            if !seen.is_reminded {
                 buttons.push(new("window-tell-me", Act::Set(Setting::Remind(true))));
             }
             page.blocks.push(notice(Mark::Due, texts.get("window-waiting", &[]), lines, buttons));
-            page.buttons.push(new("window-resume", Act::Resume).first());
+            page.buttons.push(new("window-ask-now", Act::Resume).first());
         }
         Flow::Waiting { .. } => {
             page.title = texts.get("window-mail", &[]);
-            for draft in drafts {
-                let lines = vec![texts.get("window-mail-lines", &[]), draft.clone()];
-                let buttons = vec![
-                    new("window-mail-open", Act::Show(draft.clone())).first().hint(draft),
-                    new("window-copy-path", Act::Copy(draft.clone())).hint(draft),
-                ];
-                page.blocks.push(notice(Mark::Due, texts.get("window-mail-ready", &[]), lines, buttons));
+            for (nth, (item, draft)) in drafts.iter().enumerate() {
+                let lines =
+                    vec![texts.get("window-mail-ready", &[]), texts.get("window-mail-lines", &[]), (*draft).clone()];
+                let open = new("window-mail-open", Act::Show((*draft).clone())).hint(*draft);
+                let copy = new("window-copy-path", Act::Copy((*draft).clone())).hint(*draft);
+                // The first one is sent first.
+                let buttons = vec![if nth == 0 { open.first() } else { open }, copy];
+                let number = if drafts.len() > 1 { format!("{}. ", nth + 1) } else { String::new() };
+                let title = format!("{number}{}", purpose(texts, &item.kind));
+                page.blocks.push(notice(Mark::Due, title, lines, buttons));
             }
             page.text(texts.get("window-mail-then", &[]));
-            page.buttons.push(new("window-pick-up", Act::PickUp).main());
+            page.buttons.push(new("window-pick-up", Act::PickUp));
         }
-        Flow::Tell(accounts) => {
-            page.title = texts.get("window-tell-title", &[]);
-            page.blocks.push(notice(Mark::Due, texts.get("window-tell", &[]), vec![], vec![]));
-            for account in accounts {
-                page.blocks.push(Block::Card(Card {
-                    mark: Mark::Due,
-                    title: account.name.clone(),
-                    lines: vec![texts.get("window-tell-issuer", &[("issuer", &account.issuer)])],
-                    faint: vec![account.page.clone()],
-                    buttons: vec![new("window-open-page", Act::Show(account.page.clone())).hint(&account.page)],
-                    ..Card::default()
-                }));
-            }
-            page.buttons.push(new("window-account", Act::Go(Place::Account)).main());
-        }
-        Flow::Refused(why) => {
-            let lines = vec![reason(texts, why)];
-            let buttons = vec![new("window-ticket", Act::Ticket)];
-            page.blocks.push(notice(Mark::Bad, texts.get("window-refused", &[]), lines, buttons));
+        Flow::Tell(_) => page.title = texts.get("window-tell-title", &[]),
+        Flow::Refused(_) => {
+            let key = if came.is_empty() { "window-refused-title" } else { "window-partly-title" };
+            page.title = texts.get(key, &[]);
         }
     }
-    page.blocks.extend(items().filter_map(|item| item.successor.as_ref()).map(|view| successor(texts, view)));
+    refusals(&mut page, texts, &items, seen.flow);
+    tell(&mut page, texts, seen);
+    // What an account must be told stands above; a number that is not for accounts says so.
+    let is_above = |view: &CertificateView| seen.untold.iter().any(|(told, _)| told.sha256 == view.sha256);
+    for view in came.into_iter().filter(|view| !is_above(view)) {
+        let mut block = successor(texts, view);
+        if let (Block::Card(card), false) = (&mut block, seen.untold.is_empty() || view.kind == "commercial") {
+            card.faint.push(texts.get("window-not-for-accounts", &[]));
+        }
+        page.blocks.push(block);
+    }
     page
+}
+
+/// What was refused, which certificate it is about, and whom to ask.
+fn refusals(page: &mut Page, texts: Texts, items: &[&ItemView], flow: &Flow) {
+    let mut told: Vec<(String, &str)> = items
+        .iter()
+        .filter_map(|item| Some((format!("{}: ", purpose(texts, &item.kind)), item.refused.as_deref()?)))
+        .collect();
+    if let (Flow::Refused(why), true) = (flow, told.is_empty()) {
+        told.push((String::new(), why));
+    }
+    for (kind, why) in told {
+        let said = words::ended(&reason(texts, why));
+        let message = texts.get("window-ask-them", &[("what", said.trim_end_matches('.'))]);
+        let title = format!("{kind}{}", texts.get("window-item-refused", &[]));
+        let buttons = vec![
+            Button::new(texts, "window-copy-message", Act::Copy(message)).main(),
+            Button::new(texts, "window-ticket", Act::Ticket),
+        ];
+        let lines = vec![said, texts.get("window-refused", &[])];
+        page.blocks.push(notice(Mark::Bad, words::sentence(&title), lines, buttons));
+    }
+}
+
+/// Accounts that a person tells by hand: the number, where it goes, and the word that it was told.
+fn tell(page: &mut Page, texts: Texts, seen: &Ended<'_>) {
+    let accounts: &[ForeignAccount] = if let Flow::Tell(accounts) = seen.flow { accounts } else { &[] };
+    if seen.untold.is_empty() && accounts.is_empty() {
+        return;
+    }
+    page.blocks.push(notice(Mark::Due, texts.get("window-tell", &[]), vec![], vec![]));
+    let card = |account: &ForeignAccount, lines: Vec<String>, buttons: Vec<Button>| {
+        Block::Card(Card {
+            mark: Mark::Due,
+            title: account.name.clone(),
+            lines,
+            faint: vec![account.page.clone()],
+            buttons,
+            ..Card::default()
+        })
+    };
+    let issuer = |account: &ForeignAccount| texts.get("window-tell-issuer", &[("issuer", &account.issuer)]);
+    let open = |account: &ForeignAccount| {
+        Button::new(texts, "window-open-page", Act::Show(account.page.clone())).hint(&account.page)
+    };
+    for (nth, (view, account)) in seen.untold.iter().enumerate() {
+        let mut buttons = copies(texts, view);
+        if let (Some(copy), 0) = (buttons.first_mut(), nth) {
+            copy.takes_focus = true;
+        }
+        buttons.push(open(account));
+        let told = Act::Told(view.sha256.clone(), account.name.clone());
+        buttons.push(Button::new(texts, "window-told", told).main().hint(&account.name));
+        let number = texts.get("window-tell-number", &[("serial", &numbers(view))]);
+        page.blocks.push(card(account, vec![number, issuer(account)], buttons));
+    }
+    if seen.untold.is_empty() {
+        page.blocks.extend(accounts.iter().map(|account| card(account, vec![issuer(account)], vec![open(account)])));
+        page.buttons.push(Button::new(texts, "window-account", Act::Go(Place::Account)).main());
+    }
 }
 
 /// What was taken over from elsewhere, before its journeys go on.

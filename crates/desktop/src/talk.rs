@@ -58,6 +58,8 @@ pub struct Step {
     pub text: String,
     /// `done`, `now` or `ahead`.
     pub state: &'static str,
+    /// Whether it is a step of the one before.
+    pub is_part: bool,
 }
 
 /// What the window is told.
@@ -91,6 +93,14 @@ pub(crate) struct Talk {
     answered: Cell<bool>,
     /// Where questions stand in a row of steps.
     step: RefCell<String>,
+    /// What a secret is asked for, as the person pressed it.
+    why: RefCell<String>,
+    /// Whether a PIN is asked for to be replaced by another one.
+    is_old: Cell<bool>,
+    /// Name for people of the store that was asked about last.
+    current_name: RefCell<String>,
+    /// Whether a device was opened with a PIN since that was last looked at.
+    has_opened: Cell<bool>,
     /// What the person wanted instead of answering.
     pending: RefCell<Option<(Act, Fields)>>,
 }
@@ -108,6 +118,10 @@ impl Talk {
             allowed: RefCell::default(),
             answered: Cell::new(false),
             step: RefCell::default(),
+            why: RefCell::default(),
+            is_old: Cell::new(false),
+            current_name: RefCell::default(),
+            has_opened: Cell::new(false),
             pending: RefCell::default(),
         }
     }
@@ -140,6 +154,22 @@ impl Talk {
         self.allowed.borrow_mut().take();
         self.trouble.borrow_mut().take();
         self.step.borrow_mut().clear();
+        self.is_old.set(false);
+    }
+
+    /// What secrets are asked for from now on.
+    pub(crate) fn why(&self, why: String) {
+        *self.why.borrow_mut() = why;
+    }
+
+    /// The PIN that is asked for is the old one, which another will replace.
+    pub(crate) fn replaces(&self) {
+        self.is_old.set(true);
+    }
+
+    /// Whether a device was opened with a PIN since this was asked: it stays open as long as it is held.
+    pub(crate) fn has_opened(&self) -> bool {
+        self.has_opened.replace(false)
     }
 
     /// Where questions stand in a row of steps.
@@ -168,6 +198,8 @@ impl Talk {
         }
         question.step.clone_from(&self.step.borrow());
         let cancelled = || ClientError::new(CANCELLED, &question.title);
+        // What was pressed before the question was seen is no answer to it.
+        while self.asked.try_recv().is_ok() {}
         self.tell(Tell::Question(question.clone()));
         loop {
             match self.asked.recv_timeout(LOOK) {
@@ -200,24 +232,22 @@ impl Talk {
     fn new_secret(
         &self,
         key: &str,
-        again: &str,
-        name: &str,
+        (name, is_file): (&str, bool),
         length: Option<(usize, usize)>,
     ) -> Result<Pin, ClientError> {
         let texts = self.texts();
-        let hint = length.map_or_else(String::new, |(least, most)| {
-            texts.get("tries-length", &[("least", &least.to_string()), ("most", &most.to_string())])
-        });
+        let hint = self.length(length);
         loop {
             let first = Question {
                 title: texts.get(key, &[]),
                 label: texts.get(key, &[]),
                 hint: hint.clone(),
-                lines: vec![texts.get("window-for", &[("store", name)])],
+                lines: vec![texts.get(if is_file { "window-for-file" } else { "window-for" }, &[("store", name)])],
                 ..Question::default()
             };
             let pin = self.secret(&first)?;
-            let repeated = Question { title: texts.get(again, &[]), label: texts.get(again, &[]), ..first };
+            let again = texts.get("window-again", &[]);
+            let repeated = Question { title: again.clone(), label: again, ..first };
             if self.secret(&repeated)?.expose() == pin.expose() {
                 return Ok(pin);
             }
@@ -225,13 +255,38 @@ impl Talk {
         }
     }
 
+    /// How long a secret must be.
+    fn length(&self, length: Option<(usize, usize)>) -> String {
+        length.map_or_else(String::new, |(least, most)| {
+            self.texts().get("window-length", &[("least", &least.to_string()), ("most", &most.to_string())])
+        })
+    }
+
     /// What is known before a PIN or PUK is typed; the last try is spent only after an explicit yes.
-    fn old_secret(&self, key: &str, store: &StoreInfo, tries: Option<&TriesView>) -> Result<Pin, ClientError> {
+    fn old_secret(
+        &self,
+        (title, label): (&str, &str),
+        store: &StoreInfo,
+        tries: Option<&TriesView>,
+    ) -> Result<Pin, ClientError> {
         let texts = self.texts();
-        let mut lines = vec![texts.get("window-for", &[("store", &store.name)])];
-        lines.extend(tries.map(|tries| texts.get("window-tries", &[("tries", &words::tries(texts, tries))])));
-        let title = texts.get(key, &[]);
-        self.secret(&Question { title: title.clone(), label: title, lines, ..Question::default() })
+        let label = texts.get(label, &[]);
+        let mut lines = self.about(store);
+        lines.extend(tries.map(|tries| format!("{label}: {}", words::tries_left(texts, tries))));
+        let hint = self.length(tries.and_then(|tries| tries.length));
+        self.secret(&Question { title: texts.get(title, &[]), label, hint, lines, ..Question::default() })
+    }
+
+    /// What a secret opens, and what for.
+    fn about(&self, store: &StoreInfo) -> Vec<String> {
+        let texts = self.texts();
+        let key = if store.kind == StoreKind::File { "window-for-file" } else { "window-for" };
+        let mut lines = vec![texts.get(key, &[("store", &store.name)])];
+        let why = self.why.borrow();
+        if !why.is_empty() {
+            lines.push(texts.get("window-why", &[("what", &why)]));
+        }
+        lines
     }
 
     /// Remembers the explicit yes to the last try.
@@ -241,7 +296,10 @@ impl Talk {
         let question = Question {
             title: texts.get("window-last-try", &[]),
             label: texts.get("window-last-try-type", &[("word", &word)]),
-            lines: vec![texts.get("window-last-try-lines", &[])],
+            lines: vec![
+                texts.get("window-for", &[("store", &self.current_name.borrow())]),
+                texts.get("window-last-try-lines", &[]),
+            ],
             is_open: true,
             ..Question::default()
         };
@@ -250,6 +308,7 @@ impl Talk {
                 *self.allowed.borrow_mut() = Some(self.current.borrow().clone());
                 return Ok(());
             }
+            *self.trouble.borrow_mut() = Some(texts.get("window-last-try-wrong", &[]));
         }
     }
 }
@@ -257,53 +316,68 @@ impl Talk {
 impl PinSource for Talk {
     fn pin(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
         self.current.replace(store.id.clone());
+        self.current_name.replace(store.name.clone());
         if !store.needs_login {
             return Ok(Pin::new(String::new()));
         }
         let texts = self.texts();
+        if store.kind != StoreKind::File {
+            self.has_opened.set(true);
+        }
         if store.pin.pad {
-            let title = texts.get("window-pin", &[]);
-            let mut lines = vec![texts.get("window-for", &[("store", &store.name)])];
+            let title = texts.get("window-ask-pad", &[]);
+            let mut lines = self.about(store);
+            let tries: TriesView = (&store.pin).into();
+            lines.push(format!("{}: {}", texts.get("window-pin", &[]), words::tries_left(texts, &tries)));
             if let Some(trouble) = self.trouble.borrow_mut().take() {
                 lines.insert(0, format!("⚠ {trouble}"));
             }
-            self.tell(Tell::Question(Question { title, lines, on_pad: true, ..Question::default() }));
+            let step = self.step.borrow().clone();
+            self.busy("window-waiting-pin");
+            self.tell(Tell::Question(Question { title, step, lines, on_pad: true, ..Question::default() }));
             return Ok(Pin::new(String::new()));
         }
         if let Some((_, pin)) = self.known.borrow().iter().find(|(known, _)| *known == store.id) {
             return Ok(pin.clone());
         }
-        let key = if matches!(store.kind, StoreKind::Token { .. }) { "window-pin" } else { "window-password" };
+        let is_token = matches!(store.kind, StoreKind::Token { .. });
+        let words = match (is_token, self.is_old.get()) {
+            (true, true) => ("window-ask-old-pin", "window-pin"),
+            (true, false) => ("window-ask-pin", "window-pin"),
+            (false, _) => ("window-ask-password", "window-password"),
+        };
         let tries: TriesView = (&store.pin).into();
-        let pin = self.old_secret(key, store, (key == "window-pin").then_some(&tries))?;
+        let pin = self.old_secret(words, store, is_token.then_some(&tries))?;
         self.known.borrow_mut().push((store.id.clone(), pin.clone()));
         self.busy("window-working");
         Ok(pin)
     }
 
     fn new_password(&self, file: &StoreInfo) -> Result<Pin, ClientError> {
-        let pin = self.new_secret("window-new-password", "window-again", &file.name, None)?;
+        let pin = self.new_secret("window-new-password", (&file.name, true), None)?;
         self.known.borrow_mut().push((file.id.clone(), pin.clone()));
         self.busy("window-working");
         Ok(pin)
     }
 
     fn new_pin(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
-        let key = if matches!(store.kind, StoreKind::Token { .. }) { "window-new-pin" } else { "window-new-password" };
-        let pin = self.new_secret(key, "window-again", &store.name, store.pin.length)?;
+        let is_token = matches!(store.kind, StoreKind::Token { .. });
+        let key = if is_token { "window-new-pin" } else { "window-new-password" };
+        let pin = self.new_secret(key, (&store.name, !is_token), store.pin.length)?;
         self.busy("window-working");
         Ok(pin)
     }
 
     fn puk(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
         self.current.replace(store.id.clone());
+        self.current_name.replace(store.name.clone());
         let tries: Option<TriesView> = store.puk.as_ref().map(Into::into);
-        self.old_secret("window-puk", store, tries.as_ref())
+        self.old_secret(("window-ask-puk", "window-puk"), store, tries.as_ref())
     }
 
     fn new_puk(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
         let length = store.puk.as_ref().and_then(|puk| puk.length);
-        let pin = self.new_secret("window-new-puk", "window-again", &store.name, length)?;
+        let pin = self.new_secret("window-new-puk", (&store.name, false), length)?;
         self.busy("window-working");
         Ok(pin)
     }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 use mundy::{Contrast, Interest, Preferences, Subscription};
 use obnova_client::Pin;
 use obnova_texts::{Language, Texts};
-use slint::{ComponentHandle, Image, Model, ModelRc, SharedString, VecModel};
+use slint::{CloseRequestResponse, ComponentHandle, Image, Model, ModelRc, SharedString, VecModel};
 
 use crate::chooser::choose;
 use crate::page::{self, Act, Block, Button, Card, Field, Page, Place, Wanted};
@@ -41,6 +41,9 @@ struct Seen {
     language: Language,
     /// How many pages were drawn before.
     turn: u64,
+    /// What was pressed last: where the page stays, the keys stay on it.
+    pressed: Option<Act>,
+    keeps: Option<Act>,
 }
 
 /// A window that draws; without a worker it only shows.
@@ -108,7 +111,8 @@ pub fn open(settings: &Settings) -> Result<App, slint::PlatformError> {
     };
     let texts = Texts::new(settings.language);
     let (talk, last_words) = (Talk::new(asked, teller(), texts), teller());
-    bind(&app, &ask, &drawn);
+    bind(&app, &ask, &drawn, &spoken);
+    ask_before_closing(&app, &spoken);
     bind_chooser(&app, &drawn, &spoken);
     let (home, days_back) = (settings.home.clone(), settings.days_back);
     std::thread::spawn(move || {
@@ -149,18 +153,28 @@ fn prepare(app: &App, spoken: &Rc<Cell<Texts>>) {
     });
 }
 
-fn bind(app: &App, ask: &Sender<Ask>, drawn: &Drawn) {
-    let (weak, sender, seen) = (app.as_weak(), ask.clone(), drawn.clone());
+fn bind(app: &App, ask: &Sender<Ask>, drawn: &Drawn, spoken: &Rc<Cell<Texts>>) {
+    let (weak, sender, seen, words) = (app.as_weak(), ask.clone(), drawn.clone(), Rc::clone(spoken));
     let press = Rc::new(move |act: Act| {
         let Some(app) = weak.upgrade() else { return };
         if let Act::Copy(text) = &act {
-            return app.invoke_copy_text(text.into());
+            app.invoke_copy_text(text.into());
+            let said = match text.chars().count() {
+                0..=60 => words.get().get("window-copied", &[("text", text)]),
+                _ => words.get().get("window-copied-long", &[]),
+            };
+            return app.set_said(said.into());
+        }
+        // Work goes on to its end, and its result is seen: no place takes it away.
+        if app.get_view() == View::Work {
+            return app.set_warning(words.get().get("window-work-first", &[]).into());
         }
         // One thing after the other; a question may be left for another place.
         if app.get_is_busy() {
             return;
         }
         app.set_is_busy(true);
+        seen.0.borrow_mut().pressed = Some(act.clone());
         let fields = seen.0.borrow().fields.clone();
         drop(sender.send(Ask::Act(act, fields)));
     });
@@ -224,6 +238,21 @@ fn bind(app: &App, ask: &Sender<Ask>, drawn: &Drawn) {
     });
 }
 
+/// While a key is made or a certificate written, the first click on the cross only tells what closing means.
+fn ask_before_closing(app: &App, spoken: &Rc<Cell<Texts>>) {
+    let (weak, words, is_told) = (app.as_weak(), Rc::clone(spoken), Cell::new(false));
+    app.window().on_close_requested(move || {
+        let Some(app) = weak.upgrade().filter(|app| app.get_view() == View::Work) else {
+            return CloseRequestResponse::HideWindow;
+        };
+        if is_told.replace(true) {
+            return CloseRequestResponse::HideWindow;
+        }
+        app.set_warning(words.get().get("window-work-close", &[]).into());
+        CloseRequestResponse::KeepWindowShown
+    });
+}
+
 /// Paths from the dialog of the system, one dialog at a time.
 fn bind_chooser(app: &App, drawn: &Drawn, spoken: &Rc<Cell<Texts>>) {
     let (weak, drawn, spoken, is_open) = (app.as_weak(), drawn.clone(), Rc::clone(spoken), Rc::new(Cell::new(false)));
@@ -273,7 +302,7 @@ impl Seen {
                 is_main: button.is_main,
                 is_choice: button.choice.is_some(),
                 is_on: button.choice == Some(true),
-                takes_focus: button.takes_focus,
+                takes_focus: self.keeps.as_ref().map_or(button.takes_focus, |kept| *kept == button.act),
             }
         });
         model(rows.collect())
@@ -348,8 +377,16 @@ fn image(name: &str, language: Language) -> Image {
 
 /// Draws a page.
 pub fn draw(app: &App, drawn: &Drawn, texts: Texts, page: &Page) {
-    let turn = drawn.0.borrow().turn + 1;
-    let mut seen = Seen { place: page.place, language: texts.language(), turn, ..Seen::default() };
+    let (turn, keeps) = {
+        let before = drawn.0.borrow();
+        // The same page again, with nothing new above it: eyes and keys stay where they are.
+        let is_told = matches!(page.blocks.first(), Some(Block::Notice(_)));
+        let is_same = app.get_view() == View::Page && app.get_heading() == page.title && before.place == page.place;
+        let pressed = before.pressed.clone().filter(|act| is_same && !is_told && page.offers(act));
+        (before.turn + 1, pressed)
+    };
+    let stays = keeps.is_some();
+    let mut seen = Seen { place: page.place, language: texts.language(), turn, keeps, ..Seen::default() };
     let blocks = page.blocks.iter().map(|block| seen.block(block)).collect();
     let first = seen.acts.len();
     let buttons = seen.buttons(&page.buttons);
@@ -363,7 +400,12 @@ pub fn draw(app: &App, drawn: &Drawn, texts: Texts, page: &Page) {
     app.set_buttons(buttons);
     app.set_view(View::Page);
     app.set_is_busy(false);
-    app.invoke_turned();
+    app.set_said(SharedString::new());
+    if stays {
+        app.invoke_stayed();
+    } else {
+        app.invoke_turned();
+    }
 }
 
 fn places(app: &App, texts: Texts, here: Option<Place>) {
@@ -389,8 +431,10 @@ pub fn ask(app: &App, question: &Question) {
 
 /// Draws how far the work is.
 pub fn work(app: &App, texts: Texts, (steps, done, all): (&[Step], usize, usize)) {
-    let rows: Vec<StepRow> =
-        steps.iter().map(|step| StepRow { text: step.text.as_str().into(), state: step.state.into() }).collect();
+    let rows: Vec<StepRow> = steps
+        .iter()
+        .map(|step| StepRow { text: step.text.as_str().into(), state: step.state.into(), is_part: step.is_part })
+        .collect();
     app.set_steps_done(i32::try_from(done).unwrap_or(0));
     app.set_steps_all(i32::try_from(all).unwrap_or(1));
     let shown = app.get_steps();

@@ -11,7 +11,7 @@ use obnova_client::{
 };
 use obnova_texts::{Language, Texts};
 
-use crate::page::{Act, Block, Button, Mark, Page, Place};
+use crate::page::{Act, Block, Button, Care, Mark, Page, Place, Setting};
 use crate::talk::{Ask, CANCELLED, Fields, LOOK, Talk, Tell};
 use crate::{cleanup, help, overview, renew};
 
@@ -44,17 +44,24 @@ pub(crate) struct Worker {
     pub(crate) surveyed: Option<Surveyed>,
     /// Whether a question to people is technical, and which page of the guide lacks something.
     pub(crate) ticket: (bool, Option<String>),
+    /// What went wrong last, for a question to people.
+    pub(crate) trouble: Option<String>,
     /// What drew the page that is seen, when it only looked.
     at: Act,
     /// The page that is seen, and whether it may be looked at anew by itself.
-    seen: Page,
+    pub(crate) seen: Page,
     is_live: bool,
+    /// Whether what is seen only was looked at, and is not the result of something done.
+    is_look: bool,
+    /// Where the person was before the guide.
+    before_guide: Option<Act>,
     /// Whether the work of this act has begun, so that it goes on from its journal.
     pub(crate) has_begun: bool,
     readers: Vec<(String, bool)>,
     /// When an authority is asked next whether it has decided, and how long to wait between.
     asks: (Instant, Duration),
-    is_decided: bool,
+    /// Journeys that an authority has decided about, as far as it is known.
+    decided: Vec<String>,
 }
 
 /// What came of an act: a page, or nothing to be seen.
@@ -85,13 +92,16 @@ pub(crate) fn run(folder: &Path, days_back: u64, talk: Talk) {
         prepared: Prepared::default(),
         surveyed: None,
         ticket: (true, None),
+        trouble: None,
         at: Act::Go(Place::Overview),
         seen: Page::default(),
         is_live: true,
+        is_look: true,
+        before_guide: None,
         has_begun: false,
         readers: obnova_client::readers_now(),
         asks: (Instant::now(), Duration::from_secs(60)),
-        is_decided: false,
+        decided: Vec::new(),
     };
     worker.style();
     worker.answer(Act::Refresh(Place::Overview), Fields::new());
@@ -110,7 +120,6 @@ pub(crate) fn run(folder: &Path, days_back: u64, talk: Talk) {
 
 /// Whether an act only looks, so that it may be done again by itself.
 fn only_looks(act: &Act) -> bool {
-    use crate::page::Care;
     matches!(
         act,
         Act::Go(_)
@@ -156,18 +165,25 @@ impl Worker {
         let mut next = Some((act, fields));
         while let Some((act, fields)) = next.take() {
             self.talk.busy(busy_with(&act));
+            self.talk.why(why(&act).map(|key| self.texts().get(key, &[])).unwrap_or_default());
             self.has_begun = false;
             let shown = self.insist(&act, &fields);
             if !self.keeps_secret() {
-                self.surveyed = None;
-                self.talk.forget();
+                self.close();
             }
             match shown {
                 // A file or a page was opened elsewhere; here everything stays as it is.
                 Ok(None) => self.talk.tell(Tell::Page(self.seen.clone())),
                 Ok(Some(page)) => {
                     let place = page.place.unwrap_or(Place::Overview);
-                    self.is_live = matches!(act, Act::Go(_) | Act::Refresh(_));
+                    // A place shows what is there, whatever led to it; the end of some work does not.
+                    self.is_live = page.title == self.texts().get(place.key(), &[]);
+                    self.is_look = self.is_live || only_looks(&act);
+                    if !matches!(act, Act::Guide(_)) {
+                        self.before_guide = None;
+                    } else if !matches!(self.at, Act::Guide(_)) && self.is_look {
+                        self.before_guide = Some(self.at.clone());
+                    }
                     self.at = if only_looks(&act) { act } else { Act::Go(place) };
                     self.tell_page(page);
                 }
@@ -177,6 +193,12 @@ impl Worker {
                     if next.is_none() {
                         self.redraw(None, &Fields::new());
                     }
+                }
+                // What could not be opened elsewhere is no reason to leave the page that it stands on.
+                Err(error) if matches!(act, Act::Show(_)) => {
+                    let mut page = self.seen.clone();
+                    page.above(help::notice(self.texts(), &error));
+                    self.talk.tell(Tell::Page(page));
                 }
                 Err(error) => {
                     self.give_up();
@@ -212,8 +234,16 @@ impl Worker {
     /// Whatever was prepared is forgotten, with its secrets.
     pub(crate) fn give_up(&mut self) {
         self.prepared = Prepared::default();
+        self.close();
+    }
+
+    /// Secrets are forgotten, and a device that was opened with one is closed.
+    fn close(&mut self) {
         self.surveyed = None;
         self.talk.forget();
+        if self.talk.has_opened() {
+            self.inventory = None;
+        }
     }
 
     /// The same again as long as a refused secret that a person typed is the only trouble; the last try only after an
@@ -264,14 +294,20 @@ impl Worker {
         };
         refill(&mut page, fields);
         if let Some(error) = trouble {
+            let (text, code) = help::trouble(texts, error);
+            self.trouble = Some(format!("{code} {text}"));
             page.above(help::notice(texts, error));
         }
-        self.is_live = trouble.is_none() && matches!(self.at, Act::Go(_));
+        self.is_live = page.place.is_some_and(|place| page.title == texts.get(place.key(), &[]));
+        self.is_look = true;
         self.tell_page(page);
     }
 
     fn back(&mut self) {
         self.give_up();
+        if let Some(act) = self.before_guide.take().filter(|_| matches!(self.at, Act::Guide(_))) {
+            return self.answer(act, Fields::new());
+        }
         let place = place_of(&self.at);
         // From a page below a place to the place, from a place to the first screen.
         let to = if self.at == Act::Go(place) { Place::Overview } else { place };
@@ -279,6 +315,10 @@ impl Worker {
     }
 
     fn again(&mut self) {
+        if !self.is_look {
+            // How something ended is not done again to be seen.
+            return self.talk.tell(Tell::Page(self.seen.clone()));
+        }
         self.give_up();
         self.inventory = None;
         self.redraw(None, &Fields::new());
@@ -294,14 +334,16 @@ impl Worker {
             }
             self.inventory = None;
         }
-        if self.is_decided || Instant::now() < self.asks.0 {
+        if Instant::now() < self.asks.0 {
             return;
         }
         self.asks.0 = Instant::now() + self.asks.1;
-        if JourneyView::decided(&self.home, &self.clock).is_ok_and(|decided| !decided.is_empty()) {
-            self.is_decided = true;
-            let texts = self.texts();
-            notify(&texts.get("remind-title", &[]), &texts.get("remind-decided", &[]));
+        let Ok(decided) = JourneyView::decided(&self.home, &self.clock, &self.decided) else { return };
+        if !decided.is_empty() {
+            self.decided.extend(decided.into_iter().map(|journey| journey.id));
+            let (title, text) = (self.texts().get("remind-title", &[]), self.texts().get("remind-decided", &[]));
+            // The system may show it for seconds before it says so.
+            std::thread::spawn(move || notify(&title, &text));
             if self.is_live && self.at == Act::Go(Place::Overview) {
                 self.redraw(None, &Fields::new());
             }
@@ -341,7 +383,7 @@ impl Worker {
 
     fn overview(&mut self) -> Result<Page, ClientError> {
         let open = self.open_journeys()?;
-        let (home, clock, is_decided) = (self.home.clone(), self.clock, self.is_decided && !open.is_empty());
+        let (home, clock, decided) = (self.home.clone(), self.clock, self.decided.clone());
         let seen = match self.look() {
             Ok(inventory) => overview::Overview {
                 certificates: inventory.nexts(&home, &clock)?,
@@ -349,9 +391,11 @@ impl Worker {
                 cards: inventory.cards().to_vec(),
                 locked: inventory.locked_files(),
                 open,
-                is_decided,
+                decided,
             },
-            Err(error) if error.code == "no-store" => overview::Overview { open, ..overview::Overview::default() },
+            Err(error) if error.code == "no-store" => {
+                overview::Overview { open, decided, ..overview::Overview::default() }
+            }
             Err(error) => return Err(error),
         };
         Ok(overview::page(self.texts(), &seen))
@@ -416,9 +460,15 @@ impl Worker {
             Act::Agree => self.agree(),
             Act::Begin => self.begin().map(Some),
             Act::BeginAndLoseMail => {
+                let shown = self.prepared.preflight.as_ref().map(|found| found.view.clone());
                 self.prepared.options.lose_old_mail = true;
-                self.prepare()?;
-                self.begin().map(Some)
+                let now = self.prepare()?;
+                // What begins is what was read and agreed to; anything else is shown first.
+                let is_ready = self.prepared.preflight.as_ref().is_some_and(Preflight::is_ready);
+                match shown.is_some_and(|shown| shown.is_the_same_work(&now)) {
+                    true => self.begin().map(Some),
+                    false => Ok(Some(renew::plan(texts, &now, is_ready))),
+                }
             }
             Act::Resume => self.resume(false, None).map(Some),
             Act::AskAgain => self.resume(true, None).map(Some),
@@ -443,17 +493,20 @@ impl Worker {
                 self.survey(options).map(Some)
             }
             Act::GiveUp(fingerprint) => self.give_up_key(fingerprint, fields).map(Some),
-            Act::AskRemove => Ok(self.surveyed.as_ref().map(|surveyed| cleanup::ask(texts, &surveyed.items))),
+            Act::AskRemove => {
+                let stores = self.stores()?;
+                Ok(self.surveyed.as_ref().map(|surveyed| cleanup::ask(texts, &surveyed.items, &stores)))
+            }
             Act::Remove => self.remove().map(Some),
-            Act::Restore(serial) => self.restore(serial).map(Some),
+            Act::Restore(sha256) => self.restore(sha256).map(Some),
             Act::BackUp(store) => self.back_up(store, fields).map(Some),
             Act::Rehearse(sha256) => self.rehearse(sha256).map(Some),
             Act::Told(sha256, account) => self.told(sha256, account).map(Some),
             Act::Chain => self.chain().map(Some),
-            Act::Doctor => self.doctor(&[]).map(Some),
+            Act::Doctor => self.doctor(None).map(Some),
             Act::Mend => {
                 let mended = obnova_client::mend(&self.home)?;
-                self.doctor(&mended).map(Some)
+                self.doctor(Some(&mended)).map(Some)
             }
             Act::Ticket | Act::Technical(_) | Act::Missing(_) => {
                 let mut page = self.ask_people(act)?;
@@ -465,6 +518,12 @@ impl Worker {
             Act::Guide(nth) => Ok(Some(help::guide_page(texts, *nth))),
             Act::Errors => Ok(Some(help::errors(texts, fields.get("code").map_or("", String::as_str)))),
             Act::About => Ok(Some(help::about(texts))),
+            Act::Set(Setting::Remind(true)) if self.seen.place != Some(Place::Settings) => {
+                self.set(&Setting::Remind(true), fields)?;
+                let mut page = self.seen.clone();
+                page.forget(act);
+                Ok(Some(self.well(page, "window-reminded", &[])))
+            }
             Act::Set(setting) => self.set(setting, fields).map(Some),
         }
     }
@@ -477,7 +536,7 @@ impl Worker {
 
     /// Asks again later whether an authority has decided.
     pub(crate) fn ask_later(&mut self, flow: &Flow) {
-        self.is_decided = false;
+        self.decided.clear();
         if let Flow::Waiting { check_after, .. } = flow {
             let pause = Duration::from_secs((*check_after).clamp(2, 300));
             self.asks = (Instant::now() + pause, pause);
@@ -508,6 +567,31 @@ fn refill(page: &mut Page, fields: &Fields) {
             field.value.clone_from(typed);
         }
     }
+}
+
+/// What a secret is asked for by an act, in the words of its button; `None` where the act says nothing more.
+fn why(act: &Act) -> Option<&'static str> {
+    Some(match act {
+        Act::Look(_) | Act::Agree | Act::Begin | Act::BeginAndLoseMail => "window-renew",
+        Act::Resume | Act::AskAgain => "window-resume",
+        Act::Adopt => "window-adopt",
+        Act::Take => "window-take",
+        Act::Enroll(_) => "window-enroll",
+        Act::Prove(_) => "window-prove",
+        Act::Rehearse(_) => "window-rehearse",
+        Act::Survey(_) | Act::LoseMail(_) | Act::GiveUp(_) => "window-survey",
+        Act::Remove => "window-remove",
+        Act::Restore(_) => "window-restore",
+        Act::BackUp(_) => "window-backup-go",
+        Act::Chain => "window-chain",
+        Act::Care(Care::Verify, _) => "window-verify",
+        Act::Care(Care::ChangePin, _) => "window-change-pin",
+        Act::Care(Care::ChangePuk, _) => "window-change-puk",
+        Act::Care(Care::Import, _) => "window-import",
+        Act::Care(Care::Export, _) => "window-export",
+        Act::Care(Care::Erase, _) => "window-erase",
+        _ => return None,
+    })
 }
 
 /// What is said while an act runs.

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use obnova_client::{
-    AccountView, AuthorityRecord, Backup, BackupSetting, CardView, CertificateView, CleanupItem, ClientError,
-    DeviceView, Finding, Flow, ForeignAccount, Health, HelpContact, ItemView, JourneyView, Next, Outlook, PinView,
-    RoomView, Station, StoreSetting, StoreView, TriesView, WindowSetting,
+    AccountView, Adopted, AuthorityRecord, Backup, BackupSetting, CardView, CertificateView, Cleaned, CleanupItem,
+    ClientError, DeviceView, Finding, Flow, ForeignAccount, Health, HelpContact, ItemPreview, ItemView, JourneyView,
+    Measured, Next, Outlook, PinView, PlanView, RoomView, Station, StoreSetting, StoreView, TriesView, WindowSetting,
 };
-use obnova_desktop::page::Page;
+use obnova_desktop::page::{Page, Place};
 use obnova_desktop::{Question, Step, account, backup, cleanup, device, help, overview, renew, settings};
 use obnova_lifecycle::port::Census;
 use obnova_texts::Texts;
@@ -120,6 +120,7 @@ fn journey(station: &str, done: bool, refused: Option<&str>, draft: Option<&str>
     JourneyView {
         id: "2026-12-09".to_owned(),
         store: STORE.to_owned(),
+        onto: None,
         authority: "ra.example.org".to_owned(),
         finished: done,
         items: vec![item("qualified", &one), item("commercial", &two)],
@@ -192,6 +193,8 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
         },
     );
     stopped.above(help::notice(texts, &full));
+    let (words, code) = help::trouble(texts, &full);
+    let stopped_with = format!("{code} {words}");
     let kinds = ["qualified".to_owned(), "commercial".to_owned()];
     let known = account::Known {
         certificate: successors()[1].clone(),
@@ -220,15 +223,70 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
         anchors: Vec::new(),
     };
     let waiting = Flow::Waiting { check_after: 60, reason: Some("approval".to_owned()) };
-    let asked = |key: &str| Question {
-        title: texts.get(key, &[]),
+    let name = texts.get("window-pin", &[]);
+    let asked = |title: &str| Question {
+        title: texts.get(title, &[]),
         step: texts.get("window-step-of", &[("nth", "2"), ("all", "3")]),
-        label: texts.get(key, &[]),
+        label: name.clone(),
+        hint: texts.get("window-length", &[("least", "4"), ("most", "16")]),
         lines: vec![
             texts.get("window-for", &[("store", "TokenME Jany Dvořákové")]),
-            texts.get("window-tries", &[("tries", &obnova_client::words::tries(texts, &tries(false)))]),
+            texts.get("window-why", &[("what", &texts.get("window-renew", &[]))]),
+            format!("{name}: {}", obnova_client::words::tries_left(texts, &tries(false))),
         ],
         ..Question::default()
+    };
+    let word = texts.get("window-last-try-word", &[]);
+    let last_try = Question {
+        title: texts.get("window-last-try", &[]),
+        label: texts.get("window-last-try-type", &[("word", &word)]),
+        hint: String::new(),
+        lines: vec![
+            texts.get("window-for", &[("store", "TokenME Jany Dvořákové")]),
+            texts.get("window-last-try-lines", &[]),
+        ],
+        is_open: true,
+        ..asked("window-last-try")
+    };
+    let ended = |flow: &Flow, journey: JourneyView, is_reminded: bool| {
+        let untold = match flow {
+            Flow::Tell(_) => vec![(successors()[1].clone(), jip())],
+            _ => Vec::new(),
+        };
+        Screen::Page(renew::ended(texts, &renew::Ended { flow, journeys: &[journey], untold, is_reminded }))
+    };
+    let gone = certificate("qualified", "20110117", "132dc75", "2025-12-29T08:00:00Z", -345);
+    let cleaning = [
+        clean(Some(gone.clone()), true, "goes-expired"),
+        clean(Some(commercial()), false, "stays-not-registered"),
+        clean(None, false, "stays-unknown-request"),
+    ];
+    let census = |count| Census { certificates: count, private_keys: count, ..Census::default() };
+    let cleaned = Cleaned {
+        store: STORE.to_owned(),
+        serial: Some("132dc75".to_owned()),
+        sha256: Some(gone.sha256.clone()),
+        key_sha256: "5f1c0e9a77d24b1356aa".to_owned(),
+        archive: Some(PathBuf::from("/home/jana/.local/share/obnova/archive/132dc75.crt")),
+    };
+    let measured = Measured { store: STORE.to_owned(), before: census(3), after: census(2) };
+    let preview =
+        |certificate: CertificateView, verdict: &str| ItemPreview { certificate, verdict: verdict.to_owned() };
+    let plan = PlanView {
+        store: STORE.to_owned(),
+        store_name: "TokenME Jany Dvořákové".to_owned(),
+        authority: "ra.example.org".to_owned(),
+        items: vec![preview(qualified(), "issue"), preview(commercial(), "approval")],
+        steps: Vec::new(),
+        must_act: Vec::new(),
+        file: None,
+        removed: Vec::new(),
+        login: "old-certificate".to_owned(),
+    };
+    let debt = PlanView {
+        items: vec![preview(qualified(), "issue"), preview(commercial(), "debt")],
+        must_act: vec![("authorized-person".to_owned(), "authority-refuses".to_owned())],
+        ..plan.clone()
     };
     let refused = journey("confirmed", true, Some("debt"), None);
     vec![
@@ -264,10 +322,21 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
             )),
         ),
         ("stopped", page(stopped)),
-        ("certificate", page(overview::certificate(texts, &qualified(), &token()))),
+        ("certificate", page(overview::certificate(texts, &qualified(), &token(), true))),
         ("renew", page(renew::outlook(texts, &outlook("asked")))),
-        ("pin", Screen::Question(asked("window-pin"))),
-        ("pad", Screen::Question(Question { on_pad: true, label: String::new(), ..asked("window-pin") })),
+        ("pin", Screen::Question(asked("window-ask-pin"))),
+        (
+            "pad",
+            Screen::Question(Question {
+                on_pad: true,
+                label: String::new(),
+                hint: String::new(),
+                ..asked("window-ask-pad")
+            }),
+        ),
+        ("last-try", Screen::Question(last_try)),
+        ("plan", page(renew::plan(texts, &plan, true))),
+        ("debt", page(renew::plan(texts, &debt, false))),
         (
             "work",
             Screen::Work(
@@ -275,37 +344,40 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
                 texts.get("slow-making-key", &[]),
             ),
         ),
-        ("done", page(renew::ended(texts, &Flow::Done, &[journey("retired", true, None, None)], true))),
-        ("waiting", page(renew::ended(texts, &waiting, &[journey("submitted", false, None, None)], false))),
-        ("refused", page(renew::ended(texts, &Flow::Refused("debt".to_owned()), &[refused], true))),
+        ("done", ended(&Flow::Done, journey("retired", true, None, None), true)),
+        ("waiting", ended(&waiting, journey("submitted", false, None, None), false)),
+        ("refused", ended(&Flow::Refused("debt".to_owned()), refused, true)),
         (
             "mail",
-            page(renew::ended(
-                texts,
+            ended(
                 &waiting,
-                &[journey("requested", false, None, Some("/home/jana/.local/share/obnova/requests/2026-12-09"))],
+                journey("requested", false, None, Some("/home/jana/.local/share/obnova/requests/2026-12-09")),
                 true,
+            ),
+        ),
+        ("pick-up", page(renew::pick_up(texts))),
+        ("tell", ended(&Flow::Tell(vec![jip()]), journey("proven", true, None, None), true)),
+        (
+            "adopted",
+            page(renew::adopted(
+                texts,
+                &[Adopted {
+                    journey: "2026-12-09".to_owned(),
+                    predecessor: commercial(),
+                    successor: Some(successors()[1].clone()),
+                    state: "installed",
+                }],
             )),
         ),
-        ("tell", page(renew::ended(texts, &Flow::Tell(vec![jip()]), &[journey("proven", true, None, None)], true))),
+        ("invitation", page(settings::invitation(texts, &[(STORE.to_owned(), "TokenME Jany Dvořákové".to_owned())]))),
         ("device", page(device::page(texts, &devices(), &[token()], &[qualified(), commercial()]))),
         ("erase", page(device::erase(texts, STORE, "TokenME Jany Dvořákové", &[qualified(), commercial()]))),
-        (
-            "cleanup",
-            page(cleanup::found(
-                texts,
-                &[
-                    clean(
-                        Some(certificate("qualified", "20110117", "132dc75", "2025-12-29T08:00:00Z", -345)),
-                        true,
-                        "goes-expired",
-                    ),
-                    clean(Some(commercial()), false, "stays-not-registered"),
-                    clean(None, false, "stays-unknown-request"),
-                ],
-                false,
-            )),
-        ),
+        ("cleanup", page(cleanup::found(texts, &cleaning, false, &[token()]))),
+        ("remove", page(cleanup::ask(texts, &cleaning, &[token()]))),
+        ("removed", page(cleanup::done(texts, &[cleaned], &[measured], &[token()], true))),
+        ("give-up", page(cleanup::give_up(texts, "5f1c0e9a77d24b1356aa"))),
+        ("import", page(device::import(texts, STORE, "TokenME Jany Dvořákové"))),
+        ("export", page(device::export(texts, &commercial(), "/home/jana/commercial-15976d0.p12".to_owned()))),
         (
             "backup",
             page(backup::page(
@@ -327,10 +399,20 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
                     finding("program", Health::Good, "obnova 0.1.0, linux x86_64", None),
                 ],
                 &[],
-                &[],
+                None,
             )),
         ),
-        ("ticket", page(help::ticket(texts, &contact(), true, None))),
+        ("ticket", page(help::ticket(texts, &contact(), (true, true), None, Some(&stopped_with)))),
+        (
+            "written",
+            page(help::written(
+                texts,
+                Place::Help,
+                "message-written",
+                "/home/jana/.local/share/obnova/requests/help.eml",
+                None,
+            )),
+        ),
         ("errors", page(help::errors(texts, "621"))),
         ("guide", page(help::guide_page(texts, 1))),
         ("about", page(help::about(texts))),

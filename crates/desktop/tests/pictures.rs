@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementQuery, TestingBackend, TestingBackendOptions};
-use obnova_desktop::{App, Drawn, Look, Theme, ask, blank, draw, work};
+use obnova_desktop::page::Place;
+use obnova_desktop::{App, Drawn, Fresh, Look, Theme, ask, blank, draw, work};
 use obnova_texts::{Language, Texts};
 use slint::ComponentHandle;
 use slint::platform::{Key, WindowEvent};
@@ -134,36 +135,96 @@ fn key(app: &App, text: slint::SharedString) {
     app.window().dispatch_event(WindowEvent::KeyReleased { text });
 }
 
-/// Tab comes to everything, Space presses it, Shift is not needed; nothing but the keyboard is used.
-fn reached_by_keyboard(app: &App, name: &str) {
-    let acts = Rc::new(RefCell::new(BTreeSet::new()));
-    let (acted, went) = (Rc::clone(&acts), Rc::clone(&acts));
-    app.on_act(move |number| {
-        acted.borrow_mut().insert(number);
-    });
-    app.on_go(move |number| {
-        went.borrow_mut().insert(-1 - number);
-    });
+/// How many buttons and fields there are, each counted once, however many parts it is made of; and the centres of buttons.
+fn told(app: &App) -> (usize, usize, Vec<slint::LogicalPosition>) {
     let all = ElementQuery::from_root(app).match_descendants().find_all();
-    let count = |wanted: AccessibleRole| -> usize {
-        let own = all.iter().filter(|element| element.accessible_role() == Some(wanted));
-        own.map(|element| (element.accessible_label(), element.accessible_description())).collect::<BTreeSet<_>>().len()
-    };
-    let (buttons, fields) = (count(AccessibleRole::Button), count(AccessibleRole::TextInput));
-    for _ in 0..2 * (buttons + fields) + 4 {
-        key(app, Key::Tab.into());
-        key(app, " ".into());
+    let of = |wanted: AccessibleRole| all.iter().filter(move |element| element.accessible_role() == Some(wanted));
+    let mut centres = BTreeMap::new();
+    for button in of(AccessibleRole::Button) {
+        let (at, size) = (button.absolute_position(), button.size());
+        let centre = slint::LogicalPosition::new(at.x + size.width / 2.0, at.y + size.height / 2.0);
+        centres.insert((button.accessible_label(), button.accessible_description()), centre);
     }
-    // What shows a secret, hands it over, and goes back is no act of a page.
-    let show = Texts::new(Language::Czech).get("window-show", &[]);
-    let is_secret = all.iter().any(|element| element.accessible_label().is_some_and(|label| label == show));
-    let own = if is_secret { 3 } else { 0 };
-    assert_eq!(
-        acts.borrow().len() + own,
-        buttons,
-        "{name}: some button is not reached by keyboard: {:?}",
-        acts.borrow()
-    );
+    let fields = of(AccessibleRole::TextInput).map(|field| field.accessible_label()).collect::<BTreeSet<_>>();
+    (centres.len(), fields.len(), centres.into_values().collect())
+}
+
+/// What was pressed, by the numbers that the screens know it by, and the fields that were typed into.
+#[derive(Clone, Default)]
+struct Heard(Rc<RefCell<(BTreeSet<i32>, BTreeSet<String>)>>);
+
+impl Heard {
+    fn listen(app: &App) -> Self {
+        let heard = Self::default();
+        let (acted, went, typed, chosen) = (heard.clone(), heard.clone(), heard.clone(), heard.clone());
+        app.on_act(move |number| {
+            acted.0.borrow_mut().0.insert(number);
+        });
+        app.on_go(move |number| {
+            went.0.borrow_mut().0.insert(-1 - number);
+        });
+        app.on_typed(move |name, _| {
+            typed.0.borrow_mut().1.insert(name.into());
+        });
+        // Each field that is a path has a button beside it.
+        let fields = Rc::new(RefCell::new(Vec::new()));
+        app.on_browse(move |name| {
+            if !fields.borrow().contains(&name) {
+                fields.borrow_mut().push(name);
+            }
+            let number = -100 - i32::try_from(fields.borrow().len()).unwrap();
+            chosen.0.borrow_mut().0.insert(number);
+        });
+        heard
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        let heard = self.0.borrow();
+        (heard.0.len(), heard.1.len())
+    }
+}
+
+/// Buttons of the frame that are no act of a page: showing a secret, handing it over, going back, the pad has none.
+fn own(app: &App, buttons: usize) -> usize {
+    if app.get_view() == obnova_desktop::View::Secret { buttons - Place::ALL.len() } else { 0 }
+}
+
+/// Tab comes to everything, Space presses it or is typed, Shift is not needed; nothing but the keyboard is used. Also
+/// where the page is longer than the window.
+fn reached_by_keyboard(app: &App, name: &str) {
+    let (buttons, fields, _) = told(app);
+    for height in [6000, 680] {
+        app.window().set_size(slint::PhysicalSize::new(960, height));
+        let heard = Heard::listen(app);
+        for _ in 0..2 * (buttons + fields) + 4 {
+            key(app, Key::Tab.into());
+            key(app, " ".into());
+        }
+        let fields = if own(app, buttons) > 0 { 0 } else { fields };
+        let expected = (buttons - own(app, buttons), fields);
+        assert_eq!(
+            heard.counts(),
+            expected,
+            "{name}, {height} pixels: not reached by keyboard: {:?}",
+            heard.0.borrow()
+        );
+    }
+    app.window().set_size(slint::PhysicalSize::new(960, 6000));
+}
+
+/// One click of a mouse presses a button.
+fn pressed_by_one_click(app: &App, name: &str) {
+    let (buttons, _, centres) = told(app);
+    let heard = Heard::listen(app);
+    for position in centres {
+        app.global::<Fresh>().set_on(false);
+        let button = slint::platform::PointerEventButton::Left;
+        app.window().dispatch_event(WindowEvent::PointerMoved { position });
+        app.window().dispatch_event(WindowEvent::PointerPressed { position, button });
+        app.window().dispatch_event(WindowEvent::PointerReleased { position, button });
+    }
+    let expected = buttons - own(app, buttons);
+    assert_eq!(heard.counts().0, expected, "{name}: a click is not enough: {:?}", heard.0.borrow().0);
 }
 
 /// All screens: names, keyboard, pictures.
@@ -184,6 +245,7 @@ pub(crate) fn gallery() {
             app.window().set_size(slint::PhysicalSize::new(960, 6000));
             named(&app);
             if language == Language::Czech {
+                pressed_by_one_click(&app, name);
                 reached_by_keyboard(&app, name);
             }
             app.window().set_size(slint::PhysicalSize::new(960, 680));
