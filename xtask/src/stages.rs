@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::{Outcome, check, package, run as program, systems};
 
 /// Debian packages that the tests use, with the program or file that shows that each is there.
-const PACKAGES: [(&str, &str); 34] = [
+const PACKAGES: [(&str, &str); 36] = [
     ("softhsm2", "/usr/bin/softhsm2-util"),
     ("opensc", "/usr/bin/pkcs11-tool"),
     ("opensc-pkcs11", "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"),
@@ -27,6 +27,8 @@ const PACKAGES: [(&str, &str); 34] = [
     ("openbox", "/usr/bin/openbox"),
     ("at-spi2-core", "/usr/libexec/at-spi-bus-launcher"),
     ("python3-pyatspi", "/usr/lib/python3/dist-packages/pyatspi"),
+    ("xdotool", "/usr/bin/xdotool"),
+    ("xdg-desktop-portal-gtk", "/usr/libexec/xdg-desktop-portal-gtk"),
     ("desktop-file-utils", "/usr/bin/desktop-file-validate"),
     ("nsis", "/usr/bin/makensis"),
     ("postgresql", "/usr/lib/postgresql"),

@@ -36,7 +36,7 @@ pub(crate) fn doctor(
             Health::Bad => "doctor-bad",
         };
         let what = texts.get(&format!("doctor-{}", finding.check), &[]);
-        lines.push(format!("{:<9} {what}: {}", texts.get(state, &[]), finding.detail));
+        lines.push(format!("{:<9} {what}: {}", texts.get(state, &[]), words::finding(texts, finding)));
         if let Some(advice) = &finding.advice {
             lines.push(format!("          [{advice}] {}", texts.get(&format!("error-{advice}"), &[])));
         }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::inventory::{Inventory, expiry_days, kind_name};
 use crate::preflight::check_middleware;
-use crate::{AuthorityRecord, ClientError, Home, JourneyView, StoreSetting};
+use crate::{AuthorityRecord, CertificateView, ClientError, Home, JourneyView, StoreSetting};
 
 /// A clock that differs by more is told: signed questions and logins begin to fail.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(120);
@@ -28,6 +28,24 @@ pub enum Health {
     Bad,
 }
 
+/// What a finding says in the language of a person, where its detail alone would not do.
+#[derive(Debug, Clone, Default)]
+pub enum Told {
+    /// The detail is a name, which is the same in every language.
+    #[default]
+    Name,
+    /// There is none.
+    Nothing,
+    /// Seconds that the clock is off.
+    Off(u64),
+    /// A certificate.
+    Certificate(Box<CertificateView>),
+    /// A journey, by its certificates: kind and station.
+    Journey(Vec<(String, String)>),
+    /// A store, by its name and what it is.
+    Store(String),
+}
+
 /// One thing that was looked at.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
@@ -35,8 +53,11 @@ pub struct Finding {
     pub check: &'static str,
     /// How it is.
     pub health: Health,
-    /// What was found.
+    /// What was found, in the words of machines.
     pub detail: String,
+    /// The same for people, whose language the screen knows.
+    #[serde(skip)]
+    pub told: Told,
     /// Code of the message that says what to do (`error-CODE`), when something is to be done.
     pub advice: Option<String>,
 }
@@ -46,7 +67,14 @@ struct Findings(Vec<Finding>);
 impl Findings {
     fn add(&mut self, check: &'static str, health: Health, detail: impl core::fmt::Display, advice: Option<&str>) {
         let detail = detail.to_string();
-        self.0.push(Finding { check, health, detail, advice: advice.map(str::to_owned) });
+        self.0.push(Finding { check, health, detail, told: Told::Name, advice: advice.map(str::to_owned) });
+    }
+
+    /// What the last one says to people.
+    fn told(&mut self, told: Told) {
+        if let Some(last) = self.0.last_mut() {
+            last.told = told;
+        }
     }
 
     fn failed(&mut self, check: &'static str, subject: &str, error: &ClientError) {
@@ -79,6 +107,7 @@ pub fn examine(home: &Home, extra: &[StoreSetting], clock: &dyn Clock) -> Vec<Fi
     };
     if records.is_empty() {
         findings.add("authority", Health::Notice, "-", Some("no-authority"));
+        findings.told(Told::Nothing);
     }
     for record in &records {
         authority(&mut findings, record, inventory.as_ref(), clock);
@@ -95,6 +124,7 @@ pub fn examine(home: &Home, extra: &[StoreSetting], clock: &dyn Clock) -> Vec<Fi
                 let (health, advice) =
                     if journey.finished { (Health::Good, None) } else { (Health::Notice, Some("renewal-open")) };
                 findings.add("journey", health, format!("{} {}", journey.id, stations.join(", ")), advice);
+                findings.told(Told::Journey(journey.items.into_iter().map(|item| (item.kind, item.station)).collect()));
             }
         }
         Err(error) => findings.failed("journey", "journeys", &error),
@@ -123,6 +153,7 @@ fn authority(findings: &mut Findings, record: &AuthorityRecord, inventory: Optio
         let (health, advice) =
             if off > CLOCK_TOLERANCE { (Health::Bad, Some("clock-wrong")) } else { (Health::Good, None) };
         findings.add("clock", health, format!("{} s", off.as_secs()), advice);
+        findings.told(Told::Off(off.as_secs()));
     }
     for open in inventory.iter().flat_map(|inventory| &inventory.stores) {
         if let Err(error) = check_middleware(&open.info, directory.as_ref()) {
@@ -142,9 +173,11 @@ fn cards(findings: &mut Findings, inventory: &Inventory) {
     match inventory.readers_unknown() {
         Some(ReadersUnknown::NoService) if !has_token => {
             findings.add("readers", Health::Notice, "-", Some("readers-no-service"));
+            findings.told(Told::Nothing);
         }
         Some(ReadersUnknown::NoLibrary) if !has_token => {
             findings.add("readers", Health::Notice, "-", Some("readers-no-library"));
+            findings.told(Told::Nothing);
         }
         _ => {}
     }
@@ -159,6 +192,7 @@ fn stores(findings: &mut Findings, inventory: &Inventory, clock: &dyn Clock) {
     }
     for open in &inventory.stores {
         findings.add("store", Health::Good, described(&open.info), None);
+        findings.told(Told::Store(named(&open.info)));
         let pin = &open.info.pin;
         if pin.locked {
             findings.add("pin", Health::Bad, &open.info.name, Some("pin-locked"));
@@ -177,7 +211,16 @@ fn stores(findings: &mut Findings, inventory: &Inventory, clock: &dyn Clock) {
             let detail =
                 format!("{} 0x{}: {left} d", kind_name(certificate.kind()), certificate.serial().hexadecimal());
             findings.add("certificate", health, detail, None);
+            let view = CertificateView::of(&certificate, &open.info.id, clock.now());
+            findings.told(Told::Certificate(Box::new(view)));
         }
+    }
+}
+
+fn named(info: &StoreInfo) -> String {
+    match &info.kind {
+        StoreKind::Token { manufacturer, model, .. } => format!("{} ({manufacturer} {model})", info.name),
+        StoreKind::File | StoreKind::Browser | StoreKind::System => info.name.clone(),
     }
 }
 

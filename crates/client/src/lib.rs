@@ -34,7 +34,7 @@ pub use care::{DeviceView, PinView, RoomView, TriesView};
 pub use chain::ChainPlaced;
 pub use cleanup::{Cleaned, Cleanup, CleanupItem, CleanupOptions, Measured, Removal, may_go, removed, restore};
 pub use description::{AuthorityDescription, Draft, Field, FieldView, ForeignAccount, GivenFields, Mailed};
-pub use doctor::{Finding, Health, examine};
+pub use doctor::{Finding, Health, Told, examine};
 pub use error::ClientError;
 pub use help::{HelpQuestion, help_bundle, help_desk, help_message, help_text, mend};
 pub use home::{AuthorityRecord, Home, Invitation, SystemClock, anchor_file};

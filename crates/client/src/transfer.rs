@@ -267,22 +267,29 @@ pub(crate) fn back_up(path: &Path, folder: &Path, password: &Pin) -> Result<Vec<
     let mut waiting = path.file_name().unwrap_or_default().to_owned();
     waiting.push(".waiting");
     let mut copies = Vec::new();
-    for source in [path.to_owned(), path.with_file_name(waiting)] {
+    let sources = [path.to_owned(), path.with_file_name(waiting)];
+    // A key moves from one to the other when its certificate comes.
+    let mut here = Vec::new();
+    for source in sources.iter().filter(|source| source.exists()) {
+        here.extend(open_pfx(source, password)?.keys.iter().map(|entry| entry.key.public_key().to_vec()));
+    }
+    for source in sources {
         if !source.exists() {
             continue;
         }
-        let copy = folder.join(source.file_name().unwrap_or_default());
+        let mut copy = folder.join(source.file_name().unwrap_or_default());
         if copy.canonicalize().is_ok_and(|copy| source.canonicalize().is_ok_and(|source| source == copy)) {
             return Err(ClientError::new("file-exists", copy.display()));
         }
         let bytes = read_file(&source)?;
-        // Another person's file of this name is not ours to replace, nor is a copy of other keys under the same password.
+        // Another person's file of this name is not ours to replace. A copy of other keys under the same password is kept,
+        // and this one gets a name of its own.
         if copy.exists() {
-            let exists = || ClientError::new("file-exists", copy.display());
-            let (there, here) = (open_pfx(&copy, password).map_err(|_| exists())?, open_pfx(&source, password)?);
-            let is_ours = |key: &[u8]| here.keys.iter().any(|mine| mine.key.public_key() == key);
+            let there = open_pfx(&copy, password).map_err(|_| ClientError::new("file-exists", copy.display()))?;
+            let is_ours = |key: &[u8]| here.iter().any(|mine| mine.as_slice() == key);
             if !there.keys.is_empty() && !there.keys.iter().any(|entry| is_ours(entry.key.public_key())) {
-                return Err(exists());
+                let name = copy.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                copy = folder.join(format!("{}-{name}", &Primitives.fingerprint(&bytes)[..8]));
             }
         }
         durable::replace(&copy, &bytes)?;

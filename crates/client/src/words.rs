@@ -2,7 +2,7 @@
 
 use obnova_texts::{Language, Texts};
 
-use crate::{CardView, ClientError, DeviceView, RoomView, TriesView};
+use crate::{CardView, ClientError, DeviceView, Finding, RoomView, Told, TriesView};
 
 /// How long a certificate still lives.
 pub fn days(texts: Texts, left: i64) -> String {
@@ -95,6 +95,34 @@ pub fn room(texts: Texts, room: &RoomView, is_drawn: bool) -> String {
         ));
     }
     words.join("; ")
+}
+
+/// What was found by a look at everything, for people.
+pub fn finding(texts: Texts, finding: &Finding) -> String {
+    match &finding.told {
+        Told::Name => finding.detail.clone(),
+        Told::Nothing => texts.get("doctor-none", &[]),
+        Told::Off(seconds) => {
+            let (key, count) = match seconds {
+                0..=119 => ("doctor-off-seconds", *seconds),
+                120..=86_399 => ("doctor-off-minutes", seconds / 60),
+                _ => ("doctor-off-days", seconds / 86_400),
+            };
+            texts.get(key, &[("count", &count.to_string())])
+        }
+        Told::Certificate(view) => {
+            let kind = texts.get(&format!("kind-{}", view.kind), &[]);
+            format!("{kind} {} (0x{}), {}", view.decimal, view.hexadecimal, days(texts, view.days_left))
+        }
+        Told::Journey(items) => {
+            let one = |(kind, station): &(String, String)| {
+                let kind = texts.get(&format!("kind-{kind}"), &[]);
+                format!("{kind}: {}", texts.get(&format!("station-{station}"), &[]))
+            };
+            items.iter().map(one).collect::<Vec<_>>().join("; ")
+        }
+        Told::Store(name) => name.clone(),
+    }
 }
 
 /// A card that cannot be used: what it is, what it needs, and who can help.

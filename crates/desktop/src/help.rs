@@ -104,7 +104,7 @@ pub fn doctor(texts: Texts, findings: &[Finding], cards: &[CardView], mended: Op
                 lines.push(text);
                 faint.push(code);
             }
-            let (title, faint) = (format!("{what}: {}", finding.detail), vec![faint.join(" ")]);
+            let (title, faint) = (format!("{what}: {}", words::finding(texts, finding)), vec![faint.join(" ")]);
             page.blocks.push(Block::Card(Card { mark, title, lines, faint, ..Card::default() }));
         }
     }

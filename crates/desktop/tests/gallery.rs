@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use obnova_client::{
     AccountView, Adopted, AuthorityRecord, Backup, BackupSetting, CardView, CertificateView, Cleaned, CleanupItem,
     ClientError, DeviceView, Finding, Flow, ForeignAccount, Health, HelpContact, ItemPreview, ItemView, JourneyView,
-    Measured, Next, Outlook, PinView, PlanView, RoomView, Station, StoreSetting, StoreView, TriesView, WindowSetting,
+    Measured, Next, Outlook, PinView, PlanView, RoomView, Station, StoreSetting, StoreView, Told, TriesView,
+    WindowSetting,
 };
 use obnova_desktop::page::{Page, Place};
 use obnova_desktop::{Question, Step, account, backup, cleanup, device, help, overview, renew, settings};
@@ -165,8 +166,8 @@ fn clean(view: Option<CertificateView>, may_go: bool, why: &'static str) -> Clea
     }
 }
 
-fn finding(check: &'static str, health: Health, detail: &str, advice: Option<&str>) -> Finding {
-    Finding { check, health, detail: detail.to_owned(), advice: advice.map(str::to_owned) }
+fn finding(check: &'static str, health: Health, (detail, told): (&str, Told), advice: Option<&str>) -> Finding {
+    Finding { check, health, detail: detail.to_owned(), told, advice: advice.map(str::to_owned) }
 }
 
 fn contact() -> HelpContact {
@@ -394,9 +395,10 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
             page(help::doctor(
                 texts,
                 &[
-                    finding("clock", Health::Bad, "86400 s", Some("clock-wrong")),
-                    finding("pin", Health::Notice, "TokenME Jany Dvořákové", Some("pin-count-low")),
-                    finding("program", Health::Good, "obnova 0.1.0, linux x86_64", None),
+                    finding("clock", Health::Bad, ("86400 s", Told::Off(86_400)), Some("clock-wrong")),
+                    finding("pin", Health::Notice, ("TokenME Jany Dvořákové", Told::Name), Some("pin-count-low")),
+                    finding("certificate", Health::Good, ("", Told::Certificate(Box::new(qualified()))), None),
+                    finding("program", Health::Good, ("obnova 0.1.0, linux x86_64", Told::Name), None),
                 ],
                 &[],
                 None,

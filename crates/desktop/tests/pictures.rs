@@ -41,6 +41,7 @@ pub(crate) fn put(app: &App, drawn: &Drawn, texts: Texts, screen: &Screen) {
             // A question stands on the page that it came from.
             draw(app, drawn, texts, &obnova_desktop::page::Page::of(texts, obnova_desktop::page::Place::Overview));
             let _ = app.window().take_snapshot();
+            app.set_busy_with(texts.get("window-waiting-pin", &[]).into());
             ask(app, question);
         }
         Screen::Work((steps, done, all), warning) => {

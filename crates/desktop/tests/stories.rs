@@ -420,7 +420,7 @@ fn file() -> Vec<Act> {
         press("window-make-room"),
         press("window-survey"),
         answer(text("window-password"), PIN),
-        says("goes-superseded"),
+        sees(text("goes-superseded").split_once(": ").unwrap().1.to_owned()),
         press("window-remove"),
         on("window-remove"),
         check(named),

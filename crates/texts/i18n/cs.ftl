@@ -76,6 +76,14 @@ doctor-middleware = obslužný program zařízení
 doctor-certificate = certifikát
 doctor-authority = autorita
 doctor-clock = hodiny se od hodin autority liší o
+doctor-off-days = { $count ->
+    [one] { $count } den
+    [few] { $count } dny
+   *[other] { $count } dní
+}
+doctor-off-minutes = { $count } min
+doctor-off-seconds = { $count } s
+doctor-none = žádná
 doctor-journey = obnova
 
 reason-issue = bude vydán

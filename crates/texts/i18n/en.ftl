@@ -74,6 +74,13 @@ doctor-middleware = middleware
 doctor-certificate = certificate
 doctor-authority = authority
 doctor-clock = clock differs from the authority's by
+doctor-off-days = { $count ->
+    [one] { $count } day
+   *[other] { $count } days
+}
+doctor-off-minutes = { $count } min
+doctor-off-seconds = { $count } s
+doctor-none = none
 doctor-journey = renewal
 
 reason-issue = will be issued
