@@ -1,6 +1,7 @@
 //! One inventory of all stores: those of the settings, and those that this computer has. A store that cannot be
 //! read, or whose module hangs or crashes, costs its own line, never the list.
 
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use obnova_crypto::Primitives;
@@ -284,7 +285,11 @@ impl Inventory {
                 loads.push(Loaded::found(Load::Windows));
             }
         }
-        let program = std::env::current_exe()?;
+        let mut program = std::env::current_exe()?;
+        // Where an upgrade has replaced it, the one that runs is still to be had by this name.
+        if cfg!(target_os = "linux") && !program.exists() {
+            program = PathBuf::from("/proc/self/exe");
+        }
         // Modules start side by side: one that is slow keeps no other waiting.
         let (opened, readers): (Vec<Result<Seen, KeyStoreError>>, Readers) = std::thread::scope(|scope| {
             let readers = scope.spawn(Readers::ask);

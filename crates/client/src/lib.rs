@@ -19,6 +19,7 @@ mod known;
 mod opener;
 mod outlook;
 mod preflight;
+mod process;
 mod register;
 mod remind;
 mod settings;

@@ -1,10 +1,10 @@
 //! Files and pages are handed to the program that the system has for them: a draft to the mail program, an address to the
 //! browser.
 
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::ClientError;
+use crate::process::quiet;
 
 /// How long an opener may take to say that it cannot.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -24,14 +24,7 @@ pub fn open_with_system(what: &str) -> Result<(), ClientError> {
         ("xdg-open", &[])
     };
     let refused = || ClientError::new("no-program", what);
-    let mut child = Command::new(program)
-        .args(arguments)
-        .arg(what)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|_| refused())?;
+    let mut child = quiet(program).args(arguments).arg(what).spawn().map_err(|_| refused())?;
     // Where no desktop runs, the opener is the program itself and stays as long as the person reads: nobody waits for it.
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {

@@ -2,7 +2,6 @@
 //! schedule of the person's own on each system. No PIN is needed, and nothing is asked of the network.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
 use obnova_keystore::durable;
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inventory::Inventory;
 use crate::outlook::is_followed;
+use crate::process::quiet;
 use crate::{CertificateView, ClientError, Home};
 
 /// Days before the end when something is said, the first first.
@@ -174,28 +174,23 @@ fn folded(line: &str) -> String {
 /// Shows a notice on the desktop by the system's own means; `false` where there are none.
 pub fn notify(title: &str, text: &str) -> bool {
     // On Windows the words travel as variables: what follows -Command is read as a script.
-    let quiet = |program: &str, arguments: &[&str]| {
-        let run = Command::new(program)
-            .args(arguments)
-            .envs([("OBNOVA_TITLE", title), ("OBNOVA_TEXT", text)])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        run.is_ok_and(|status| status.success())
+    let shown = |program: &str, arguments: &[&str]| {
+        let mut command = quiet(program);
+        command.args(arguments).envs([("OBNOVA_TITLE", title), ("OBNOVA_TEXT", text)]);
+        command.status().is_ok_and(|status| status.success())
     };
     if cfg!(windows) {
         let script = "Add-Type -AssemblyName System.Windows.Forms; \
                       $n=New-Object System.Windows.Forms.NotifyIcon; $n.Icon=[System.Drawing.SystemIcons]::Information; \
                       $n.Visible=$true; $n.ShowBalloonTip(10000,$env:OBNOVA_TITLE,$env:OBNOVA_TEXT,'Info'); \
                       Start-Sleep 10; $n.Dispose()";
-        return quiet("powershell.exe", &["-NoProfile", "-Command", script]);
+        return shown("powershell.exe", &["-NoProfile", "-Command", script]);
     }
     if cfg!(target_os = "macos") {
         let script = "on run a\ndisplay notification (item 2 of a) with title (item 1 of a)\nend run";
-        return quiet("osascript", &["-e", script, title, text]);
+        return shown("osascript", &["-e", script, title, text]);
     }
-    quiet("notify-send", &["--app-name=obnova", "--icon=dialog-information", "--", title, text])
+    shown("notify-send", &["--app-name=obnova", "--icon=dialog-information", "--", title, text])
 }
 
 /// A schedule of the person's own that runs `obnova remind --notify` once a day.
@@ -217,9 +212,7 @@ fn config_folder() -> PathBuf {
 }
 
 fn system(program: &str, arguments: &[&str]) -> bool {
-    let run =
-        Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    run.is_ok_and(|status| status.success())
+    quiet(program).args(arguments).status().is_ok_and(|status| status.success())
 }
 
 /// Files of the schedule, with their contents; none on Windows, which keeps tasks itself.

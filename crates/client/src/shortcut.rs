@@ -2,11 +2,11 @@
 //! Specification 1.5). No administrator rights are needed.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use obnova_keystore::durable;
 
 use crate::ClientError;
+use crate::process::quiet;
 
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
@@ -56,13 +56,10 @@ pub fn add_shortcut(program: &Path, icon: &Path) -> Result<(), ClientError> {
         // The words travel as variables: what follows -Command is read as a script.
         let script = "$l=(New-Object -ComObject WScript.Shell).CreateShortcut($env:OBNOVA_LINK); \
                       $l.TargetPath=$env:OBNOVA_PROGRAM; $l.Save()";
-        let run = Command::new("powershell.exe")
+        let run = quiet("powershell.exe")
             .args(["-NoProfile", "-Command", script])
             .env("OBNOVA_LINK", &place)
             .env("OBNOVA_PROGRAM", program)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
             .status();
         return match run.is_ok_and(|status| status.success()) {
             true => Ok(()),

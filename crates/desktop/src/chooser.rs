@@ -23,7 +23,11 @@ pub(crate) async fn choose(parent: &Window, texts: Texts, title: &str, wanted: W
             if !endings.is_empty() {
                 dialog = dialog.add_filter(texts.get("window-browse-fitting", &[]), endings);
             }
-            dialog.add_filter(texts.get("window-browse-all", &[]), &["*"]).pick_file().await
+            // On macOS a star is taken for an ending.
+            if !cfg!(target_os = "macos") {
+                dialog = dialog.add_filter(texts.get("window-browse-all", &[]), &["*"]);
+            }
+            dialog.pick_file().await
         }
         Wanted::NewFile => {
             if let Some(name) = there.file_name() {

@@ -1,7 +1,6 @@
 //! `obnova-desktop`: the holder's program in a window. Every rule is in the client library.
 #![windows_subsystem = "windows"]
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use obnova_client::{Home, notify};
@@ -21,12 +20,15 @@ fn main() -> ExitCode {
     }
     let mut settings = Settings { home: Home::default_folder(), language: Language::English, days_back: 0 };
     let mut asked = None;
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args_os().skip(1);
     while let Some(name) = arguments.next() {
-        match (name.as_str(), arguments.next()) {
-            ("--home", Some(value)) => settings.home = PathBuf::from(value),
-            ("--lang", Some(value)) => asked = Some(value),
-            _ => return ExitCode::from(2),
+        match (name.to_str(), arguments.next()) {
+            (Some("--home"), Some(value)) => settings.home = std::path::absolute(&value).unwrap_or(value.into()),
+            (Some("--lang"), Some(value)) => asked = value.to_str().map(str::to_owned),
+            _ => {
+                eprintln!("obnova-desktop [--home FOLDER] [--lang cs|en]");
+                return ExitCode::from(2);
+            }
         }
     }
     let variable = |name: &str| std::env::var(name).ok();

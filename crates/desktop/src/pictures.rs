@@ -17,7 +17,22 @@ macro_rules! pictures {
     };
 }
 
-pictures!("overview", "pin", "work", "mail", "device", "cleanup", "backup", "account", "help", "settings");
+pictures!(
+    "overview",
+    "waiting",
+    "stopped",
+    "pin",
+    "work",
+    "mail",
+    "adopted",
+    "invitation",
+    "device",
+    "cleanup",
+    "backup",
+    "account",
+    "help",
+    "settings"
+);
 
 #[cfg(test)]
 mod tests {

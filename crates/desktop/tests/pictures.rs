@@ -232,6 +232,7 @@ fn pressed_by_one_click(app: &App, name: &str) {
 pub(crate) fn gallery() {
     without_screen(false);
     let mut wrong = Vec::new();
+    let verdicts = std::fs::read_to_string(folder().join("README.md")).unwrap();
     for (language, tag) in [(Language::Czech, "cs"), (Language::English, "en")] {
         let (app, drawn) = blank(language).unwrap();
         let texts = Texts::new(language);
@@ -242,6 +243,9 @@ pub(crate) fn gallery() {
             app.global::<Theme>().set_scale(1.0);
             put(&app, &drawn, texts, &screen);
             compare(&app, &format!("{name}.{tag}"), &mut wrong);
+            if !verdicts.contains(&format!("({name}.cs.png)")) {
+                wrong.push(format!("{name} has no verdict in docs/pictures/README.md"));
+            }
             // What is scrolled away is not told: all of it is seen in a window that is tall enough.
             app.window().set_size(slint::PhysicalSize::new(960, 6000));
             named(&app);

@@ -67,7 +67,6 @@ fn renew() -> Vec<Act> {
 
 fn done() -> Vec<Act> {
     vec![
-        wait(|app| app.get_view() == View::Work),
         on("window-ended"),
         says("window-done-many"),
         check(|app| {
@@ -91,8 +90,14 @@ fn renewal() -> Vec<Act> {
     acts.push(pin(PIN));
     acts.push(wait(|app| app.get_view() == View::Work && app.get_steps_done() > 4));
     acts.push(check(named));
+    // A place does not take the end of the work away.
+    acts.push(Box::new(|app| {
+        buttons(app, &text("window-devices"))[0].invoke_accessible_default_action();
+        app.get_view() != View::Work || app.get_warning() == text("window-work-first")
+    }));
     acts.extend(done());
     acts.push(press("window-copy-decimal"));
+    acts.push(wait(|app| app.get_said().starts_with("Zkopírováno")));
     acts.push(press("window-home"));
     acts.push(check(|_| {
         let clicks = CLICKS.with(|clicks| *clicks.borrow());
@@ -148,6 +153,11 @@ fn wrong_pin() -> Vec<Act> {
         answer(text("window-new-pin"), PIN),
         answer(text("window-again"), PIN),
         says("pin-changed"),
+        press("window-change-puk"),
+        answer(text("window-puk"), PUK),
+        answer(text("window-new-puk"), PUK),
+        answer(text("window-again"), PUK),
+        says("puk-changed"),
     ]);
     acts
 }
@@ -437,6 +447,32 @@ fn file() -> Vec<Act> {
             let begins = title.split('{').next().unwrap_or_default().trim().to_lowercase();
             all_texts(app).to_lowercase().contains(&begins) && buttons(app, &text("window-restore")).len() == 1
         }),
+        go("window-devices"),
+        press("window-change-password"),
+        answer(text("window-password"), PIN),
+        answer(text("window-new-password"), "jiné heslo"),
+        answer(text("window-again"), "jiné heslo"),
+        says("pin-changed"),
+        go("window-overview"),
+        press("window-open-file"),
+        answer(text("window-password"), "jiné heslo"),
+        // The first one is the new one.
+        go("window-more"),
+        press("window-export"),
+        on("window-export"),
+        check(named),
+        fill("window-export-file", folder().join("exported.p12").display().to_string()),
+        press("window-export-go"),
+        answer(text("window-password"), "jiné heslo"),
+        answer(text("window-new-password"), "heslo souboru"),
+        answer(text("window-again"), "heslo souboru"),
+        sees("exported.p12".to_owned()),
+        does(|| {
+            shell(
+                &folder(),
+                "openssl pkcs12 -in exported.p12 -passin 'pass:heslo souboru' -nodes | grep -q 'PRIVATE KEY'",
+            )
+        }),
     ]);
     acts
 }
@@ -460,6 +496,10 @@ fn foreign_story() -> Vec<Act> {
         on("window-mail"),
         says("window-mail-ready"),
         check(named),
+        // There is no mail program here; the page stays.
+        press("window-mail-open"),
+        trouble("no-program"),
+        on("window-mail"),
         does(|| {
             shell(
                 &folder(),
@@ -525,6 +565,9 @@ fn invitation() -> Vec<Act> {
         check(named),
         fill("window-invitation-file", folder().join("invitation.json").display().to_string()),
         press("window-enroll"),
+        // What is begun goes on, also after a wrong PIN.
+        pin("000000"),
+        sees(text("window-error-pin-incorrect")),
         pin(PIN),
         on("window-ended"),
         says("window-done-one"),

@@ -12,7 +12,8 @@ use std::path::Path;
 /// The system's own error; the old contents are then still there.
 pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
+    // Another process that replaces the same file at the same time has a temporary file of its own.
+    name.push(format!(".{}.new", std::process::id()));
     let temporary = path.with_file_name(name);
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);

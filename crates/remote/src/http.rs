@@ -19,8 +19,12 @@ use crate::tls::{ClientKey, TlsTrust, config};
 /// Longest answer that is read, in octets; national revocation lists are the largest.
 const MAX_ANSWER: usize = 64 << 20;
 
-/// How long one request may take. A token that signs in the handshake may need minutes.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long one request may take with a client certificate: a token that signs in the handshake may need minutes.
+const SIGNED: Duration = Duration::from_secs(600);
+
+/// How long one may take that is sent, and one that only reads: a person waits for it.
+const SENT: Duration = Duration::from_secs(180);
+const READ: Duration = Duration::from_secs(60);
 
 /// How long a connection may take to open.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -160,6 +164,8 @@ struct Inner {
 /// A client that keeps one connection open for each machine it speaks to.
 pub struct HttpClient {
     config: Arc<ClientConfig>,
+    /// Whether a client certificate opens its connections.
+    signs: bool,
     inner: Mutex<Inner>,
 }
 
@@ -175,6 +181,7 @@ impl HttpClient {
             .build()
             .map_err(|error| RemoteError::Unreachable(error.to_string()))?;
         Ok(Self {
+            signs: key.is_some(),
             config: config(trust, key)?,
             inner: Mutex::new(Inner { runtime: Some(runtime), open: HashMap::new(), requests: 0, date: None }),
         })
@@ -210,13 +217,18 @@ impl HttpClient {
 
     fn send(&self, method: &str, address: &str, kind: Option<&str>, body: Vec<u8>) -> Result<Response, RemoteError> {
         let url = Url::parse(address)?;
+        let patience = match (self.signs, method) {
+            (true, _) => SIGNED,
+            (false, "GET") => READ,
+            (false, _) => SENT,
+        };
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let Inner { runtime, open, requests, date } = &mut *inner;
         *requests += 1;
         let runtime = runtime.as_ref().ok_or_else(|| RemoteError::Unreachable("the client is closing".to_owned()))?;
         let response = runtime.block_on(async {
             let work = self.exchange(open, &url, method, kind, Bytes::from(body));
-            tokio::time::timeout(PATIENCE, work)
+            tokio::time::timeout(patience, work)
                 .await
                 .unwrap_or_else(|_| Err(RemoteError::Unreachable(format!("{} did not answer in time", url.origin()))))
         })?;

@@ -237,7 +237,7 @@ window-chain-hint = Puts the certificates of authorities where browsers look for
 
 window-cleanup-lines = Looks at what may go, and why the rest must stay. Nothing goes without a question, and the public part is archived.
 window-make-room = Make room
-window-survey = Look what may go
+window-survey = See what may go
 window-removed = What went before
 window-removed-lines = The public part can be written back, for old signatures. The keys are gone for ever.
 window-restore = Write it back

@@ -45,6 +45,8 @@ macro_rules! pages {
             ("account", include_str!(concat!("../guide/", $language, "/9-account.md"))),
             ("help", include_str!(concat!("../guide/", $language, "/a-help.md"))),
             ("settings", include_str!(concat!("../guide/", $language, "/b-settings.md"))),
+            ("first", include_str!(concat!("../guide/", $language, "/c-first.md"))),
+            ("lost", include_str!(concat!("../guide/", $language, "/d-lost.md"))),
         ]
     };
 }
@@ -103,6 +105,21 @@ mod tests {
                 page.blocks.iter().map(of).collect()
             };
             assert_eq!(shape(czech), shape(english), "{}", czech.name);
+        }
+    }
+
+    /// What stands in quotation marks is what a person presses, word for word.
+    #[test]
+    fn every_button_that_a_page_names_is_there() {
+        for (language, open, close) in [(Language::Czech, '„', '“'), (Language::English, '"', '"')] {
+            let texts = crate::Texts::new(language);
+            let all: Vec<String> = crate::keys(language).into_iter().map(|key| texts.get(key, &[])).collect();
+            for page in guide(language) {
+                for part in page.source.split(open).skip(1).step_by(if open == close { 2 } else { 1 }) {
+                    let button = part.split(close).next().unwrap_or_default();
+                    assert!(all.iter().any(|text| text == button), "{}: {button}", page.name);
+                }
+            }
         }
     }
 }
