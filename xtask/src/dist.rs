@@ -116,6 +116,7 @@ fn share(place: &Path, is_foreign: bool) -> Outcome {
     for paper in ["README.md", "README.cs.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
         copy(&root().join(paper), &place.join(paper))?;
     }
+    copy(&root().join("crates/desktop/ui/fonts/LICENSE-FONTS"), &place.join("LICENSE-FONTS"))?;
     copy(&root().join("crates/desktop/ui/icon/obnova.png"), &place.join("share/obnova.png"))?;
     guide::write(&place.join("guide"))
 }
@@ -133,17 +134,23 @@ fn pack(dist: &Path, name: &str, is_windows: bool) -> Outcome {
     let archive: PathBuf = dist.join(format!("{name}.{}", if is_windows { "zip" } else { "tar.gz" }));
     let _ = std::fs::remove_file(&archive);
     let script = match is_windows {
-        true => format!("import shutil; shutil.make_archive({:?}, 'zip', '.', {name:?})", dist.join(name)),
+        true => format!(
+            "import os, zipfile\n\
+             with zipfile.ZipFile({archive:?}, 'w', zipfile.ZIP_DEFLATED) as packed:\n\
+             \x20   paths = [os.path.join(top, file) for top, _, files in os.walk({name:?}) for file in files]\n\
+             \x20   for path in sorted(paths):\n\
+             \x20       entry = zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0))\n\
+             \x20       entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16\n\
+             \x20       packed.writestr(entry, open(path, 'rb').read())"
+        ),
         false => String::new(),
     };
     let status = if is_windows {
         Command::new("python3").args(["-c", &script]).current_dir(dist).status()
     } else {
-        let tar = format!(
-            "tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - {name} | gzip -n9 > {}",
-            archive.display()
-        );
-        Command::new("sh").args(["-c", &tar]).current_dir(dist).status()
+        let mut tar = Command::new("tar");
+        tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--use-compress-program"]);
+        tar.args(["gzip -n9", "-cf"]).arg(&archive).arg(name).current_dir(dist).status()
     };
     if !status.is_ok_and(|status| status.success()) || !archive.exists() {
         return Err(format!("{} was not packed", archive.display()));

@@ -54,7 +54,7 @@ pub(crate) fn debian(dist: &Path, place: &Path, system: &str) -> Outcome {
         }
     }
     let doc = at("usr/share/doc/obnova");
-    for paper in ["README.md", "README.cs.md", "CHANGELOG.md", "sbom.cdx.json"] {
+    for paper in ["README.md", "README.cs.md", "CHANGELOG.md", "LICENSE-FONTS", "sbom.cdx.json"] {
         copy(&place.join(paper), &doc.join(paper))?;
     }
     program("cp", &["-r", &place.join("guide").display().to_string(), &doc.join("guide").display().to_string()])?;
@@ -71,7 +71,7 @@ pub(crate) fn debian(dist: &Path, place: &Path, system: &str) -> Outcome {
         "Package: obnova\nVersion: {VERSION}\nArchitecture: {machine}\nMaintainer: obnova <obnova@example.invalid>\n\
          Section: utils\nPriority: optional\nDepends: libc6 (>= 2.36), libgcc-s1, libfontconfig1, \
          libx11-6, libx11-xcb1, libxcb1, libxcursor1, libxi6, libxkbcommon0, libxkbcommon-x11-0, libwayland-client0\n\
-         Recommends: pcscd, xdg-utils, libnotify-bin\nSuggests: opensc-pkcs11\n\
+         Recommends: pcscd, xdg-utils, libnotify-bin, xdg-desktop-portal-gtk | xdg-desktop-portal-backend | zenity\nSuggests: opensc-pkcs11\n\
          Description: renewal of certificates on tokens and in files\n Gives a person the successor of a certificate that \
          ends, with a new key, and never\n leaves them without one that works.\n"
     );
@@ -166,7 +166,30 @@ fn opens(command: Command) -> Outcome {
 /// What people download for this system, made of the programs of the tests, and tried.
 pub(crate) fn run() -> Outcome {
     crate::dist::run(&["--dev"])?;
-    if cfg!(target_os = "linux") { try_debian() } else { Ok(()) }
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    try_archive()?;
+    try_debian()
+}
+
+/// Unpacks the archive and starts the window from where it lies: nothing is installed.
+fn try_archive() -> Outcome {
+    let dist = root().join("target/dist");
+    let archives = std::fs::read_dir(&dist).map_err(failed)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let is_wanted = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.starts_with(&format!("obnova-{VERSION}-")) && name.ends_with("linux-gnu.tar.gz")
+    };
+    let archive = archives.into_iter().find(is_wanted).ok_or("there is no archive for this system")?;
+    let folder = tempfile::tempdir().map_err(failed)?;
+    program("tar", &["-xf", &archive.display().to_string(), "-C", &folder.path().display().to_string()])?;
+    let name = archive.file_name().unwrap_or_default().to_string_lossy().replace(".tar.gz", "");
+    let mut window = Command::new(folder.path().join(name).join("obnova-desktop"));
+    window.args(["--lang", "en"]);
+    opens(window)?;
+    println!("{} was unpacked, and its window opened", archive.display());
+    Ok(())
 }
 
 /// Installs the package for Debian, starts both programs, and takes it away. Without the right to install it is unpacked
@@ -277,7 +300,9 @@ pub(crate) fn try_installer(wine: &dyn Fn(&Path) -> Command, prefix: &Path) -> O
     let mut window = wine(Path::new("explorer"));
     window.args(["/desktop=obnova,1100x800", &format!("{windows}\\obnova-desktop.exe"), "--lang", "en"]);
     let opened = opens(window);
-    let _ = Command::new("pkill").args(["-f", "obnova-desktop.exe"]).status();
+    // Only the one of this prefix: others may run beside it.
+    let kill = |what: &str| drop(wine(Path::new("taskkill")).args(["/f", "/im", what]).status());
+    kill("obnova-desktop.exe");
     opened?;
     let _ = std::fs::remove_file(place.join("bcryptprimitives.dll"));
     // In its place, so that it is waited for; its own file then stays.

@@ -65,6 +65,9 @@ FunctionEnd
 Section "Uninstall"
   IfFileExists "$INSTDIR\obnova-desktop.exe" +2
     Abort
+  ; The daily look goes with the program that it would start.
+  nsExec::Exec 'schtasks.exe /Delete /F /TN "obnova remind"'
+  Pop $0
   Delete "$SMPROGRAMS\obnova.lnk"
   Delete "$DESKTOP\obnova.lnk"
   Delete "$INSTDIR\obnova.exe"
@@ -75,6 +78,7 @@ Section "Uninstall"
   Delete "$INSTDIR\CHANGELOG.md"
   Delete "$INSTDIR\LICENSE-MIT"
   Delete "$INSTDIR\LICENSE-APACHE"
+  Delete "$INSTDIR\LICENSE-FONTS"
   Delete "$INSTDIR\sbom.cdx.json"
   RMDir /r "$INSTDIR\share"
   RMDir /r "$INSTDIR\guide"

@@ -24,9 +24,15 @@ fn place() -> Option<PathBuf> {
     Some(data.join("applications/obnova.desktop"))
 }
 
-/// Whether the shortcut is there; `None` where this system has none.
+/// Whether the shortcut is there; `None` where this system has none, or where a package brought one for everybody.
 pub fn has_shortcut() -> Option<bool> {
-    Some(place()?.exists())
+    let own = place()?;
+    if own.exists() {
+        return Some(true);
+    }
+    let shared = variable("XDG_DATA_DIRS").unwrap_or_else(|| "/usr/local/share:/usr/share".into());
+    let is_shared = std::env::split_paths(&shared).any(|folder| folder.join("applications/obnova.desktop").exists());
+    if is_shared && !cfg!(windows) { None } else { Some(false) }
 }
 
 /// The value of a key that is a command line: quoted, with what the quotes, and then what every value, gives a meaning

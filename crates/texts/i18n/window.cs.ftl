@@ -332,8 +332,8 @@ window-about-lines = Verze, licence a čím je vytvořen.
 window-about-go = O tomto programu
 window-about-version = obnova { $version }
 window-about-what = Obnovuje certifikáty na tokenech a v souborech tak, abyste v každé chvíli měli jeden, který funguje.
-window-about-licence = Licence: MIT nebo Apache-2.0, podle vašeho přání. Části programu a jejich licence jsou v sbom.cdx.json vedle něj.
-window-about-fonts = Písmo je Noto Sans (SIL Open Font License 1.1) se znaky písma DejaVu Sans.
+window-about-licence = Licence: MIT nebo Apache-2.0, podle vašeho přání. Části programu a jejich licence jsou v souboru sbom.cdx.json, který k programu patří.
+window-about-fonts = Písmo je Noto Sans (SIL Open Font License 1.1) se znaky písma DejaVu Sans; znění licencí je v souboru LICENSE-FONTS.
 
 window-set-language = Jazyk
 window-set-look = Vzhled

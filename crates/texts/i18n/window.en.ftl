@@ -321,8 +321,8 @@ window-about-lines = Version, licence, and with what it was made.
 window-about-go = About this program
 window-about-version = obnova { $version }
 window-about-what = Renews certificates on tokens and in files, so that at every moment you have one that works.
-window-about-licence = Licence: MIT or Apache-2.0, as you like. Its parts and their licences stand in sbom.cdx.json beside the program.
-window-about-fonts = The font is Noto Sans (SIL Open Font License 1.1) with signs of DejaVu Sans.
+window-about-licence = Licence: MIT or Apache-2.0, as you like. Its parts and their licences stand in sbom.cdx.json, which comes with the program.
+window-about-fonts = The font is Noto Sans (SIL Open Font License 1.1) with signs of DejaVu Sans; the licences stand in LICENSE-FONTS.
 
 window-set-language = Language
 window-set-look = Look
