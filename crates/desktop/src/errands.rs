@@ -325,13 +325,19 @@ impl Worker {
         Ok(help::written(texts, Place::Help, "administrator-written", &file, Some(&text)))
     }
 
+    /// What an authority is trusted by: names and SHA-256.
+    fn anchors(&self, record: &AuthorityRecord) -> Vec<(String, String)> {
+        let print = |anchor| obnova_client::CertificateView::of(anchor, "", self.clock.now()).sha256;
+        let anchors = record.anchor_certificates().unwrap_or_default();
+        anchors.iter().map(|anchor| (anchor.subject().common_name(), print(anchor))).collect()
+    }
+
     pub(crate) fn settings(&mut self) -> Result<Page, ClientError> {
-        let anchors = |record: &AuthorityRecord| -> Vec<String> {
-            let anchors = record.anchor_certificates().unwrap_or_default();
-            anchors.iter().map(|anchor| anchor.subject().common_name()).collect()
-        };
-        let authorities =
-            self.home.authorities()?.into_iter().map(|record| (record.clone(), anchors(&record))).collect();
+        let authorities = self.home.authorities()?.into_iter().map(|record| {
+            let anchors = self.anchors(&record);
+            (record, anchors)
+        });
+        let authorities = authorities.collect();
         let seen = settings::Settings {
             window: self.home.window()?,
             is_reminded: has_schedule(&self.home),
@@ -385,7 +391,15 @@ impl Worker {
                     return Err(ClientError::new("path-missing", "address"));
                 }
                 let anchor = anchor_file(&Self::path(fields, "anchor")?)?;
-                self.home.remember(&AuthorityRecord::by_address(address, *is_est, &anchor, None)?)?;
+                let record = AuthorityRecord::by_address(address, *is_est, &anchor, None)?;
+                // Nobody is trusted before a person has seen whom.
+                let page = settings::trust(self.texts(), address, &self.anchors(&record));
+                self.trusting = Some(record);
+                return Ok(page);
+            }
+            Setting::TrustAuthority => {
+                let record = self.trusting.take().ok_or_else(gone)?;
+                self.home.remember(&record)?;
             }
         }
         self.style();

@@ -179,6 +179,8 @@ pub enum Setting {
     ForgetStore(String),
     /// An authority by address and trust anchor, from the fields; `true` for EST.
     AddAuthority(bool),
+    /// The authority that was just shown with its fingerprint.
+    TrustAuthority,
 }
 
 /// What a card or a notice means.

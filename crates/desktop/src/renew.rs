@@ -68,7 +68,7 @@ pub fn plan(texts: Texts, view: &PlanView, is_ready: bool) -> Page {
             title: format!("{}. {}", nth + 1, purpose(texts, item.certificate.kind)),
             lines: vec![
                 until(texts, &item.certificate),
-                words::sentence(&texts.get(&format!("reason-{}", item.verdict), &[])),
+                words::ended(&texts.get(&format!("reason-{}", item.verdict), &[])),
             ],
             faint: vec![numbers(&item.certificate)],
             ..Card::default()
@@ -95,15 +95,15 @@ pub fn plan(texts: Texts, view: &PlanView, is_ready: bool) -> Page {
     for (who, why) in &must_act {
         loses_mail |= why == "agree-to-lose-old-mail";
         let own = format!("window-must-act-{why}");
-        let words = match why.as_str() {
+        let told = match why.as_str() {
             // Whoever is asked must hear why, not that there is a reason.
             "authority-refuses" => reasons.join("; "),
             _ => texts.get(if texts.has(&own) { &own } else { own.trim_start_matches("window-") }, &[]),
         };
-        let title = format!("{}: {words}", texts.get(&format!("who-{who}"), &[]));
+        let title = words::ended(&format!("{}: {told}", texts.get(&format!("who-{who}"), &[])));
         let mut card = Card { mark: Mark::Bad, title, ..Card::default() };
         if !["holder", "nobody"].contains(&who.as_str()) {
-            let message = texts.get("window-ask-them", &[("what", &words)]);
+            let message = texts.get("window-ask-them", &[("what", &told)]);
             card.buttons.push(Button::new(texts, "window-copy-message", Act::Copy(message)));
         }
         page.blocks.push(Block::Card(card));

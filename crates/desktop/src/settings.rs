@@ -19,8 +19,8 @@ pub struct Settings {
     pub has_shortcut: Option<bool>,
     /// Where copies of new keys go.
     pub backup: Option<BackupSetting>,
-    /// Authorities with the names of their anchors.
-    pub authorities: Vec<(AuthorityRecord, Vec<String>)>,
+    /// Authorities with their anchors: name and SHA-256.
+    pub authorities: Vec<(AuthorityRecord, Vec<(String, String)>)>,
     /// Modules and files.
     pub stores: Vec<StoreSetting>,
     /// Folder of settings and journals.
@@ -98,11 +98,13 @@ pub fn page(texts: Texts, settings: &Settings) -> Page {
     }));
     page.heading(word("window-set-authorities"));
     for (record, anchors) in &settings.authorities {
+        let names: Vec<&str> = anchors.iter().map(|(name, _)| name.as_str()).collect();
         let address = record.address.clone().or_else(|| record.est.clone()).unwrap_or_else(|| record.cmp.clone());
         let way = if record.mail.is_some() { word("window-by-mail") } else { address };
         page.blocks.push(Block::Card(Card {
             title: record.name.clone(),
-            lines: vec![way, texts.get("window-trusts", &[("anchors", &anchors.join(", "))])],
+            lines: vec![way, texts.get("window-trusts", &[("anchors", &names.join(", "))])],
+            faint: anchors.iter().map(|(_, print)| texts.get("window-print", &[("print", print)])).collect(),
             ..Card::default()
         }));
     }
@@ -153,6 +155,23 @@ pub fn page(texts: Texts, settings: &Settings) -> Page {
         ..Card::default()
     }));
     page.blocks.push(Block::Faint(texts.get("window-folder", &[("folder", &settings.folder)])));
+    page
+}
+
+/// The anchor of an authority that would be trusted: its names and fingerprints, before it is.
+pub fn trust(texts: Texts, address: &str, anchors: &[(String, String)]) -> Page {
+    let mut page = Page::below(texts, Place::Settings, "window-trust");
+    page.text(texts.get("window-trust-lines", &[]));
+    for (name, print) in anchors {
+        page.blocks.push(Block::Card(Card {
+            title: name.clone(),
+            lines: vec![address.to_owned(), texts.get("window-print", &[("print", print)])],
+            buttons: vec![Button::new(texts, "window-copy", Act::Copy(print.clone())).hint(print)],
+            ..Card::default()
+        }));
+    }
+    page.buttons.push(set(texts, "window-trust-go", Setting::TrustAuthority));
+    page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Settings)).main());
     page
 }
 

@@ -6,8 +6,8 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use obnova_client::{
-    Cleanup, CleanupItem, CleanupOptions, ClientError, Flow, Home, Inventory, JourneyView, Outlook, Preflight,
-    RenewOptions, StoreView, SystemClock, notify, removed,
+    AuthorityRecord, Cleanup, CleanupItem, CleanupOptions, ClientError, Flow, Home, Inventory, JourneyView, Outlook,
+    Preflight, RenewOptions, StoreView, SystemClock, notify, removed,
 };
 use obnova_texts::{Language, Texts};
 
@@ -44,6 +44,8 @@ pub(crate) struct Worker {
     pub(crate) surveyed: Option<Surveyed>,
     /// Whether a question to people is technical, and which page of the guide lacks something.
     pub(crate) ticket: (bool, Option<String>),
+    /// An authority that is shown and not trusted yet.
+    pub(crate) trusting: Option<AuthorityRecord>,
     /// What went wrong last, for a question to people.
     pub(crate) trouble: Option<String>,
     /// What drew the page that is seen, when it only looked.
@@ -92,6 +94,7 @@ pub(crate) fn run(folder: &Path, days_back: u64, talk: Talk) {
         prepared: Prepared::default(),
         surveyed: None,
         ticket: (true, None),
+        trusting: None,
         trouble: None,
         at: Act::Go(Place::Overview),
         seen: Page::default(),

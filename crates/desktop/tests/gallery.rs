@@ -286,7 +286,7 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
     };
     let debt = PlanView {
         items: vec![preview(qualified(), "issue"), preview(commercial(), "debt")],
-        must_act: vec![("authorized-person".to_owned(), "authority-refuses".to_owned())],
+        must_act: vec![("authorised-person".to_owned(), "authority-refuses".to_owned())],
         ..plan.clone()
     };
     let refused = journey("confirmed", true, Some("debt"), None);
@@ -419,6 +419,14 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
         ("guide", page(help::guide_page(texts, 1))),
         ("about", page(help::about(texts))),
         (
+            "trust",
+            page(settings::trust(
+                texts,
+                "http://ca.example.org/cmp",
+                &[("Example Root CA".to_owned(), "5f1c0e9a".repeat(8))],
+            )),
+        ),
+        (
             "settings",
             page(settings::page(
                 texts,
@@ -427,7 +435,7 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
                     is_reminded: true,
                     has_shortcut: Some(false),
                     backup: Some(BackupSetting::To(PathBuf::from("/media/jana/ZALOHA"))),
-                    authorities: vec![(record, vec!["Example Root CA".to_owned()])],
+                    authorities: vec![(record, vec![("Example Root CA".to_owned(), "5f1c0e9a".repeat(8))])],
                     stores: vec![StoreSetting::File(PathBuf::from("/home/jana/komercni.p12"))],
                     folder: "/home/jana/.local/share/obnova".to_owned(),
                 },

@@ -617,7 +617,34 @@ fn settings() -> Vec<Act> {
         wait(|app| !app.get_is_busy() && !folder().join(".local/share/applications/obnova.desktop").exists()),
         press("window-backup-refuse"),
         says("window-backup-refused"),
-        fill("window-add-store", folder().join("home/obnova.toml").display().to_string()),
+        does(|| {
+            shell(
+                &folder(),
+                "printf '[req]\\ndistinguished_name=d\\nx509_extensions=v\\n[d]\\n[v]\\nbasicConstraints=critical,CA:TRUE\\n' > c
+                 openssl req -config c -x509 -newkey rsa:2048 -nodes -keyout k -out root.pem -days 900 -subj '/CN=Example Root' 2>/dev/null",
+            );
+        }),
+        fill("window-address", "http://ca.example.org/cmp".to_owned()),
+        fill("window-anchor", folder().join("root.pem").display().to_string()),
+        press("window-add-cmp"),
+        // Whom it would trust is seen before it does.
+        on("window-trust"),
+        check(named),
+        check(|app| {
+            let told = Command::new("sh")
+                .args(["-c", "openssl x509 -in root.pem -outform DER | sha256sum"])
+                .current_dir(folder())
+                .output()
+                .unwrap();
+            let print = String::from_utf8_lossy(&told.stdout)[..64].to_owned();
+            assert!(all_texts(app).contains(&print), "{print}");
+        }),
+        press("window-trust-go"),
+        on("window-settings"),
+        sees("Example Root".to_owned()),
+        fill("window-add-store", "/no/such/module.so".to_owned()),
+        press("window-add"),
+        says("window-trouble"),
         press_named("English".to_owned()),
         wait(|app| app.get_heading() == "Settings" && !app.get_is_busy()),
         does(|| {
