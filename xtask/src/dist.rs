@@ -121,7 +121,7 @@ fn share(place: &Path, is_foreign: bool) -> Outcome {
     guide::write(&place.join("guide"))
 }
 
-fn host() -> Result<String, String> {
+pub(crate) fn host() -> Result<String, String> {
     let output = Command::new("rustc").arg("-vV").output().map_err(|error| error.to_string())?;
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     told.lines()

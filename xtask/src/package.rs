@@ -176,15 +176,10 @@ pub(crate) fn run() -> Outcome {
 /// Unpacks the archive and starts the window from where it lies: nothing is installed.
 fn try_archive() -> Outcome {
     let dist = root().join("target/dist");
-    let archives = std::fs::read_dir(&dist).map_err(failed)?.filter_map(|entry| Some(entry.ok()?.path()));
-    let is_wanted = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        name.starts_with(&format!("obnova-{VERSION}-")) && name.ends_with("linux-gnu.tar.gz")
-    };
-    let archive = archives.into_iter().find(is_wanted).ok_or("there is no archive for this system")?;
+    let name = format!("obnova-{VERSION}-{}", crate::dist::host()?);
+    let archive = dist.join(format!("{name}.tar.gz"));
     let folder = tempfile::tempdir().map_err(failed)?;
     program("tar", &["-xf", &archive.display().to_string(), "-C", &folder.path().display().to_string()])?;
-    let name = archive.file_name().unwrap_or_default().to_string_lossy().replace(".tar.gz", "");
     let mut window = Command::new(folder.path().join(name).join("obnova-desktop"));
     window.args(["--lang", "en"]);
     opens(window)?;

@@ -264,10 +264,11 @@ impl Cleanup {
     ///
     /// # Errors
     ///
-    /// `stays-...` for a certificate that may no longer go; the store's own. What is gone is gone, and the same call
+    /// `stays-...` where nothing may go any longer; the store's own. What is gone is gone, and the same call
     /// again goes on.
     pub fn carry_out(self, home: &Home, clock: &dyn Clock) -> Result<(Vec<Cleaned>, Vec<Measured>), ClientError> {
         let (mut cleaned, mut measured) = (Vec::new(), Vec::new());
+        let (mut gone, mut stays): (Vec<Certificate>, Option<ClientError>) = (Vec::new(), None);
         for surveyed in self.stores {
             let permits: Vec<RemovalPermit> = surveyed.entries.into_iter().filter_map(|entry| entry.permit).collect();
             if permits.is_empty() {
@@ -277,19 +278,30 @@ impl Cleanup {
             for permit_then in permits {
                 let permit_now = match permit_then.certificate() {
                     Some(certificate) => {
-                        let at_hand = seen_now(&self.at_hand);
+                        let mut at_hand = seen_now(&self.at_hand);
+                        // What went a moment ago, by the same right, was a successor still.
+                        at_hand.extend(gone.iter().cloned());
                         let standing = standing_of(home, certificate, &at_hand, (self.lose_old_mail, false))?;
-                        permit(certificate, &standing, clock.now())
-                            .map_err(|stays| ClientError::new(stays.code(), certificate.serial()))?
+                        match permit(certificate, &standing, clock.now()) {
+                            Ok(permit) => permit,
+                            Err(why) => {
+                                stays.get_or_insert_with(|| ClientError::new(why.code(), certificate.serial()));
+                                continue;
+                            }
+                        }
                     }
                     None => permit_then,
                 };
+                gone.extend(permit_now.certificate().cloned());
                 cleaned.push(remove(home, &surveyed.info.id, &surveyed.store, &permit_now)?);
             }
             let after = surveyed.store.lock().census()?;
             measured.push(Measured { store: surveyed.info.id, before, after });
         }
-        Ok((cleaned, measured))
+        match stays {
+            Some(error) if cleaned.is_empty() => Err(error),
+            _ => Ok((cleaned, measured)),
+        }
     }
 }
 

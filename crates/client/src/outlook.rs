@@ -166,11 +166,15 @@ fn way(
     mine: &[Certificate],
     clock: &dyn Clock,
 ) -> Result<(String, &'static str, Option<Directory>), ClientError> {
+    let by_mail = || mine.iter().find_map(AuthorityDescription::of);
     let chosen = match records.is_empty() {
         true => None,
-        false => choose(records, mine, clock)?,
+        // Who is asked by mail does not wait for another authority that does not answer.
+        false => match choose(records, mine, clock) {
+            Err(_) if by_mail().is_some() => None,
+            chosen => chosen?,
+        },
     };
-    let by_mail = || mine.iter().find_map(AuthorityDescription::of);
     match (chosen, by_mail()) {
         (Some((record, _, directory)), _) if record.mail.is_none() => {
             let way = if directory.is_some() { "asked" } else { "unasked" };

@@ -270,6 +270,10 @@ pub(crate) fn choose<'a>(
         let directory = match asked {
             Some(Ok(directory)) => directory,
             Some(Err(error)) => {
+                // Where it is the one that is meant, nobody else is asked in its place.
+                if mine.iter().any(|c| authority_of(std::slice::from_ref(record), c, mine, clock).is_some()) {
+                    return Err(error.into());
+                }
                 silent.get_or_insert(error);
                 continue;
             }

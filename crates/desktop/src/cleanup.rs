@@ -71,7 +71,7 @@ fn item(texts: Texts, item: &CleanupItem) -> Block {
 
 /// What was found: what may go first, then what stays and why.
 pub fn found(texts: Texts, items: &[CleanupItem], loses_mail: bool, stores: &[StoreView]) -> Page {
-    let mut page = Page::below(texts, Place::Cleanup, "window-cleanup");
+    let mut page = Page::below(texts, Place::Cleanup, "window-found");
     let (goes, stays): (Vec<&CleanupItem>, Vec<&CleanupItem>) = items.iter().partition(|item| item.may_go);
     if goes.is_empty() {
         page.text(texts.get("clean-nothing", &[]));
@@ -132,7 +132,7 @@ pub fn ask(texts: Texts, items: &[CleanupItem], stores: &[StoreView]) -> Page {
 /// What went, counted before and after, with the way back.
 /// Where a renewal waits for the room, it goes on from here.
 pub fn done(texts: Texts, removed: &[Cleaned], measured: &[Measured], stores: &[StoreView], waits: bool) -> Page {
-    let mut page = Page::below(texts, Place::Cleanup, "window-cleanup");
+    let mut page = Page::below(texts, Place::Cleanup, "window-cleaned");
     for store in measured {
         let counts = |census: &obnova_lifecycle::port::Census| {
             let (certificates, keys) = (census.certificates.to_string(), census.private_keys.to_string());

@@ -273,13 +273,17 @@ impl Worker {
         let mut kept = self.home.help_contact()?;
         let typed =
             |name: &str, old: &str| fields.get(name).map_or_else(|| old.to_owned(), |new| new.trim().to_owned());
+        let own = kept.clone();
         kept.organisation = typed("organisation", &kept.organisation);
         kept.reference = typed("reference", &kept.reference);
-        let mailbox = typed("mailbox", &kept.to);
-        kept.to = mailbox;
+        let mailbox = typed("mailbox", kept.mailbox(is_technical));
+        match is_technical && !kept.technical.is_empty() {
+            true => kept.technical = mailbox,
+            false => kept.to = mailbox,
+        }
         let mut contact = help_desk(&self.home)?;
-        if contact.to == self.home.help_contact()?.to {
-            contact.to.clone_from(&kept.to);
+        if (&contact.to, &contact.technical) == (&own.to, &own.technical) {
+            (contact.to, contact.technical) = (kept.to.clone(), kept.technical.clone());
         }
         (contact.organisation, contact.reference) = (kept.organisation.clone(), kept.reference.clone());
         let findings = examine(&self.home, &[], &self.clock);
@@ -296,6 +300,8 @@ impl Worker {
             is_technical,
         };
         let text = help_text(&contact, &question)?;
+        // What made a whole message is remembered, and stands in the bundle.
+        self.home.set_help_contact(&kept)?;
         let folder = self.home.folder().join("requests");
         std::fs::create_dir_all(&folder)?;
         let (name, key, body) = match as_message {
@@ -307,8 +313,6 @@ impl Worker {
         };
         let file = folder.join(name);
         write(&file, &body)?;
-        // Only what made a whole message is remembered.
-        self.home.set_help_contact(&kept)?;
         Ok(help::written(texts, Place::Help, key, &file.display().to_string(), (!as_message).then_some(&text)))
     }
 

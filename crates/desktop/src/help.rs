@@ -163,7 +163,7 @@ pub fn ticket(
     page.blocks.push(field("reference", &contact.reference));
     // A desk that an authority names is not the person's to change.
     if is_own {
-        page.blocks.push(field("mailbox", &contact.to));
+        page.blocks.push(field("mailbox", mailbox));
     }
     if let Some(trouble) = trouble {
         page.text(texts.get("window-ticket-error", &[("what", trouble)]));

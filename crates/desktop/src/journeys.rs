@@ -154,7 +154,8 @@ impl Worker {
             let Some(inventory) = self.inventory.as_ref().filter(|_| view.kind == "commercial") else { continue };
             // One that went into another store is told about on the page of accounts.
             let Ok((_, certificate)) = inventory.certificate(&view.sha256) else { continue };
-            let accounts = inventory.accounts(&self.home, &certificate)?;
+            // What was reached is shown, whatever else cannot be read.
+            let accounts = inventory.accounts(&self.home, &certificate).unwrap_or_default();
             let not_told = accounts.into_iter().filter(|account| account.state == "not-told");
             untold.extend(not_told.map(|account| (view.clone(), account.account)));
         }

@@ -240,15 +240,16 @@ fn bind(app: &App, ask: &Sender<Ask>, drawn: &Drawn, spoken: &Rc<Cell<Texts>>) {
 
 /// While a key is made or a certificate written, the first click on the cross only tells what closing means.
 fn ask_before_closing(app: &App, spoken: &Rc<Cell<Texts>>) {
-    let (weak, words, is_told) = (app.as_weak(), Rc::clone(spoken), Cell::new(false));
+    let (weak, words) = (app.as_weak(), Rc::clone(spoken));
     app.window().on_close_requested(move || {
         let Some(app) = weak.upgrade().filter(|app| app.get_view() == View::Work) else {
             return CloseRequestResponse::HideWindow;
         };
-        if is_told.replace(true) {
+        let told: SharedString = words.get().get("window-work-close", &[]).into();
+        if app.get_warning() == told {
             return CloseRequestResponse::HideWindow;
         }
-        app.set_warning(words.get().get("window-work-close", &[]).into());
+        app.set_warning(told);
         CloseRequestResponse::KeepWindowShown
     });
 }
@@ -453,6 +454,7 @@ pub fn work(app: &App, texts: Texts, (steps, done, all): (&[Step], usize, usize)
     app.set_promise(texts.get("window-work-promise", &[]).into());
     app.set_is_busy(false);
     if app.get_view() != View::Work {
+        app.set_warning(SharedString::new());
         app.set_view(View::Work);
         app.invoke_turned();
     }

@@ -172,6 +172,8 @@ impl Worker {
             self.has_begun = false;
             let shown = self.insist(&act, &fields);
             if !self.keeps_secret() {
+                // A plan that cannot begin holds its device open.
+                self.prepared.preflight = None;
                 self.close();
             }
             match shown {
@@ -179,8 +181,7 @@ impl Worker {
                 Ok(None) => self.talk.tell(Tell::Page(self.seen.clone())),
                 Ok(Some(page)) => {
                     let place = page.place.unwrap_or(Place::Overview);
-                    // A place shows what is there, whatever led to it; the end of some work does not.
-                    self.is_live = page.title == self.texts().get(place.key(), &[]);
+                    self.is_live = self.is_place(&page);
                     self.is_look = self.is_live || only_looks(&act);
                     if !matches!(act, Act::Guide(_)) {
                         self.before_guide = None;
@@ -214,6 +215,13 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Whether a page is a place and nothing more: then it may be looked at anew by itself. What was told above it, and the
+    /// end of some work, stay until the person has seen them.
+    fn is_place(&self, page: &Page) -> bool {
+        let is_told = matches!(page.blocks.first(), Some(Block::Notice(_)));
+        !is_told && page.place.is_some_and(|place| page.title == self.texts().get(place.key(), &[]))
     }
 
     fn tell_page(&mut self, page: Page) {
@@ -301,7 +309,7 @@ impl Worker {
             self.trouble = Some(format!("{code} {text}"));
             page.above(help::notice(texts, error));
         }
-        self.is_live = page.place.is_some_and(|place| page.title == texts.get(place.key(), &[]));
+        self.is_live = self.is_place(&page);
         self.is_look = true;
         self.tell_page(page);
     }

@@ -61,6 +61,11 @@ pub(crate) fn shell(place: &Path, script: &str) {
 pub(crate) fn foreign(place: &Path, child: &mut Command) {
     std::fs::create_dir(place.join("home")).unwrap();
     std::fs::create_dir(place.join("tokens")).unwrap();
+    // No program of this computer opens what a story would show.
+    std::fs::create_dir(place.join("bin")).unwrap();
+    shell(place, "printf '#!/bin/sh\nexit 3\n' > bin/xdg-open; chmod +x bin/xdg-open");
+    let path = std::env::var("PATH").unwrap_or_default();
+    child.env("PATH", format!("{}:{path}", place.join("bin").display()));
     let conf = format!("directories.tokendir = {}\nobjectstore.backend = file\n", place.join("tokens").display());
     std::fs::write(place.join("softhsm2.conf"), conf).unwrap();
     child.env("OBNOVA_HOME", place.join("home")).env("SOFTHSM2_CONF", place.join("softhsm2.conf"));

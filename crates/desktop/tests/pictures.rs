@@ -190,7 +190,7 @@ fn own(app: &App, buttons: usize) -> usize {
     if app.get_view() == obnova_desktop::View::Secret { buttons - Place::ALL.len() } else { 0 }
 }
 
-/// Tab comes to everything, Space presses it or is typed, Shift is not needed; nothing but the keyboard is used. Also
+/// Tab comes to everything, forwards and backwards, Space presses it or is typed; nothing but the keyboard is used. Also
 /// where the page is longer than the window.
 fn reached_by_keyboard(app: &App, name: &str) {
     let (buttons, fields, _) = told(app);
@@ -201,14 +201,20 @@ fn reached_by_keyboard(app: &App, name: &str) {
             key(app, Key::Tab.into());
             key(app, " ".into());
         }
+        // Backwards it comes to everything as well: no line keeps the keys for itself.
+        let back = Heard::listen(app);
+        for _ in 0..2 * (buttons + fields) + 4 {
+            app.window().dispatch_event(WindowEvent::KeyPressed { text: Key::Shift.into() });
+            key(app, Key::Backtab.into());
+            app.window().dispatch_event(WindowEvent::KeyReleased { text: Key::Shift.into() });
+            key(app, " ".into());
+        }
         let fields = if own(app, buttons) > 0 { 0 } else { fields };
         let expected = (buttons - own(app, buttons), fields);
-        assert_eq!(
-            heard.counts(),
-            expected,
-            "{name}, {height} pixels: not reached by keyboard: {:?}",
-            heard.0.borrow()
-        );
+        for (heard, way) in [(heard, "forwards"), (back, "backwards")] {
+            let counts = heard.counts();
+            assert_eq!(counts, expected, "{name}, {height} pixels: not reached {way}: {:?}", heard.0.borrow());
+        }
     }
     app.window().set_size(slint::PhysicalSize::new(960, 6000));
 }

@@ -51,12 +51,14 @@ fn run(script: &str, home: &Path, first: &[String], then: &[String]) -> bool {
             .unwrap()
     };
     let mut output = attempt();
-    // On a busy machine a dialog may get its focus late: it is played once more.
-    if !output.status.success() {
+    // On a busy machine a dialog may get its focus late, and lose what is typed: it is played anew.
+    for _ in 0..3 {
+        if output.status.success() {
+            return true;
+        }
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        println!("{script}: {}", told.lines().last().unwrap_or_default());
         output = attempt();
-    }
-    if !output.status.success() {
-        println!("{script}: {}", String::from_utf8_lossy(&output.stderr));
     }
     output.status.success()
 }

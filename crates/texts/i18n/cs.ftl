@@ -166,6 +166,7 @@ error-nothing-to-renew = Takový certifikát tu není. Co tu je, ukáže „obno
 error-nothing-due = Zatím není co obnovovat. Data ukáže „obnova list“; --early obnoví i před začátkem období obnovy.
 error-nobody-made-a-key = Žádný klíč nevznikl, protože plán za tohoto stavu nelze dokončit. Kdo musí jednat, je uvedeno výše.
 error-renewal-open = Obnova tohoto certifikátu už probíhá. Pokračuje „obnova resume“; druhý klíč se nikdy nevytvoří.
+error-invitation-in-use = Tato pozvánka se už používá. Pokračuje „obnova resume --invitation SOUBOR“; druhý klíč se nikdy nevytvoří.
 error-already-renewed = Tento certifikát už svého následníka má; druhý se nikdy nevytvoří. Ukáže jej „obnova list“.
 error-no-plan = Není v čem pokračovat.
 error-middleware-old = Ovladače zařízení jsou starší, než se kterými autorita pracuje (chyba 622 z návodu). Žádný klíč nevznikl. Nainstalujte níže uvedenou verzi a spusťte příkaz znovu.

@@ -163,6 +163,7 @@ error-nothing-to-renew = No certificate of that kind is here. "obnova list" show
 error-nothing-due = Nothing is due for renewal yet. "obnova list" shows the dates; --early renews before the window opens.
 error-nobody-made-a-key = No key was made, because the plan cannot be finished as things stand. Who must act is said above.
 error-renewal-open = This certificate is on its way already. "obnova resume" goes on with it; a second key is never made.
+error-invitation-in-use = This invitation is in use already. "obnova resume --invitation FILE" goes on with it; a second key is never made.
 error-already-renewed = This certificate has its successor already; a second one is never made. "obnova list" shows it.
 error-no-plan = There is nothing to go on with.
 error-middleware-old = The device's middleware is older than the authority works with (the guide's error 622). No key was made. Install the version named below, then run the command again.
