@@ -288,9 +288,17 @@ pub(crate) fn try_installer(wine: &dyn Fn(&Path) -> Command, prefix: &Path) -> O
     let name = user.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let windows = format!("C:\\users\\{name}\\AppData\\Local\\Programs\\obnova");
     // A display of Xvfb has no refresh rate, which the toolkit divides by: the program must say so, and how to go on.
+    // Wine's own desktop lives on for a while, without the screen that comes now: each window begins with none.
+    let rest = || {
+        for wish in ["-k", "-w"] {
+            drop(Command::new("wineserver").arg(wish).env("WINEPREFIX", prefix).stderr(Stdio::null()).status());
+        }
+    };
+    rest();
     let mut window = wine(&place.join("obnova-desktop.exe"));
     window.args(["--lang", "en"]);
     explains_itself(window)?;
+    rest();
     // A desktop of Wine's own has one.
     let mut window = wine(Path::new("explorer"));
     window.args(["/desktop=obnova,1100x800", &format!("{windows}\\obnova-desktop.exe"), "--lang", "en"]);
