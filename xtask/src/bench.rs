@@ -112,7 +112,8 @@ fn issuing(name: &'static str, kind: KeyKind, count: usize, aim: u32) -> Outcome
     let trust = TlsTrust::Roots(vec![service.der().to_vec()]);
     let address = format!("https://{}/.well-known/cmp", world.authority_address());
     let ask = |http: &HttpClient| -> Result<(), String> {
-        let service = CmpService { http, address: &address, anchors: &anchors };
+        let service =
+            CmpService { http, address: &address, anchors: &anchors, predecessor: Some(&certificate), signer: None };
         let credential = Credential::Holder(&key, &certificate);
         let wish = Wish {
             subject: certificate.subject(),

@@ -13,7 +13,9 @@ use obnova_serve::config::AuthorityConfig;
 use obnova_serve::database::Database;
 
 use crate::ceremony::{read_certificate, read_key};
+use crate::intake::DERIVATIONS;
 use crate::profile::IssuerSide;
+use crate::store;
 
 /// Names of the issuing authorities.
 pub const ISSUERS: [&str; 2] = ["qualified", "commercial"];
@@ -51,6 +53,8 @@ pub struct Authority {
     pub(crate) reply_certificate: Certificate,
     pub(crate) sealing: SealingKey,
     pub(crate) identity: Option<obnova_lifecycle::document::IdentityAddress>,
+    /// Places for the slow derivation of invitation codes.
+    pub(crate) derivations: tokio::sync::Semaphore,
 }
 
 impl Authority {
@@ -67,6 +71,9 @@ impl Authority {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ServeError> {
         let database = Database::open(&config.database, "obnova_authority", &crate::SQLITE, &crate::POSTGRES).await?;
+        if store::lacks_identities(&database).await? {
+            database.write(|connection| Box::pin(async move { store::fill_identities(connection).await })).await?;
+        }
         let mut issuers = HashMap::new();
         for id in ISSUERS {
             let certificate = read_certificate(folder, id)?;
@@ -94,6 +101,7 @@ impl Authority {
             sealing,
             identity,
             config,
+            derivations: tokio::sync::Semaphore::new(DERIVATIONS),
         })
     }
 
@@ -105,6 +113,11 @@ impl Authority {
     /// The database, for health and chores.
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// The number that this process signs its records with.
+    pub(crate) fn owner(&self) -> i64 {
+        self.database.owner()
     }
 
     pub(crate) fn now_seconds(&self) -> i64 {

@@ -3,25 +3,33 @@
 //! The same bytes get the same answer, also after a crash; other bytes under a known transactionID are refused.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use obnova_crypto::{Primitives, Secret, SharedSecret};
+use obnova_crypto::{Primitives, Secret, SharedSecret, weakness};
 use obnova_pki::cmp::{
     self, Body, BodyKind, CertificateConfirm, Failure, Header, Message, Protection, Protector, StatusInfo,
     certificate_hash,
 };
 use obnova_pki::crmf::{self, CertificateId};
-use obnova_pki::{Certificate, Name, Request, oid};
+use obnova_pki::{Certificate, FormatError, KeyKind, Name, Request, Serial, crl, oid};
+use obnova_serve::database::is_duplicate;
 use obnova_serve::{ServeError, audit};
-use sqlx::Any;
 use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection};
 
 use crate::authority::Authority;
-use crate::issue::{RevokeError, Signed};
+use crate::issue::{Signed, revoke_row};
+use crate::profile::Person;
 use crate::request::{Asked, used_invitation};
 use crate::store::{self, RequestRow};
 
-/// Bad MACs after which an invitation is locked.
-const MAX_FAILURES: i64 = 5;
+/// How much longer each further wrong code of an invitation waits for its answer, up to [`SLOWEST`]. Nobody is locked
+/// out: a code has 100 bits, and whoever saw a reference must not be able to close it.
+const SLOWER: Duration = Duration::from_millis(200);
+const SLOWEST: Duration = Duration::from_secs(3);
+
+/// Codes that are derived at the same time; further ones wait their turn, other messages do not.
+pub(crate) const DERIVATIONS: usize = 2;
 
 /// A refusal on its way to the client: a bit and words.
 pub(crate) struct Refusal(pub(crate) Failure, pub(crate) String);
@@ -54,7 +62,14 @@ impl From<obnova_pki::FormatError> for Refusal {
 /// Who protected the message.
 pub(crate) enum Sender {
     /// The holder of an invitation.
-    Invited { reference: String, secret: SharedSecret, applicant: String, profile: String },
+    Invited {
+        reference: String,
+        secret: SharedSecret,
+        applicant: String,
+        profile: String,
+        /// The person as they were invited; `None` in rows of version 0.1.0.
+        person: Option<Box<Person>>,
+    },
     /// The holder of one of our certificates.
     Holder { certificate: Box<Certificate>, issuer: &'static str, applicant: String },
 }
@@ -75,34 +90,125 @@ pub(crate) enum Along {
     Nothing,
     /// A certificate that was just signed.
     Issued(Box<Signed>),
-    /// The holder's word about a certificate: request and state.
-    Settled(String, &'static str),
+    /// The holder's word about the certificate of a request.
+    Settled {
+        request: String,
+        accepted: bool,
+        issuer: &'static str,
+        serial: Serial,
+    },
+    /// A revocation that the holder asked for.
+    Revoked {
+        issuer: &'static str,
+        serial: Serial,
+        reason: crl::Reason,
+    },
+}
+
+/// How an answer is kept for the day when its message comes again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keeping {
+    /// The same message always gets these bytes.
+    Always,
+    /// Only where no request stands behind the transaction: a refusal never takes the place of a decision.
+    UnlessRequested,
+    /// Not at all: the message changes nothing, and may be answered anew.
+    Never,
 }
 
 pub(crate) struct Answer {
     body: Body,
     pub(crate) implicit_confirm: bool,
     pub(crate) along: Along,
+    keeping: Keeping,
 }
 
 impl Answer {
     pub(crate) fn new(kind: BodyKind, content: Vec<u8>) -> Self {
-        Self { body: Body { kind, content }, implicit_confirm: false, along: Along::Nothing }
+        Self { body: Body { kind, content }, implicit_confirm: false, along: Along::Nothing, keeping: Keeping::Always }
     }
+}
+
+/// What became of an answer in the transaction that was to store it.
+enum Stored {
+    /// It is the answer to this message.
+    New,
+    /// The message was answered before, with these bytes.
+    Before(Vec<u8>),
+    /// What it tells could not be done any more: this is told instead.
+    Instead(Failure, &'static str),
 }
 
 /// A connection for reading; given back before anything is written.
 pub(crate) type Reading = PoolConnection<Any>;
 
-async fn stored_answer(reading: &mut Reading, transaction: &str, hash: &str) -> Result<Option<Vec<u8>>, sqlx::Error> {
+async fn stored_answer(
+    reading: &mut AnyConnection,
+    transaction: &str,
+    hash: &str,
+) -> Result<Option<Vec<u8>>, sqlx::Error> {
     use sqlx::Row;
     sqlx::query("SELECT response FROM exchange WHERE transaction_id = $1 AND message_hash = $2")
         .bind(transaction.to_owned())
         .bind(hash.to_owned())
-        .fetch_optional(&mut **reading)
+        .fetch_optional(reading)
         .await?
         .map(|row| row.try_get(0))
         .transpose()
+}
+
+/// Refuses a key that is not certified here, before anything is said about its proof of possession.
+fn check_key(public_key: &[u8]) -> Result<(), Refusal> {
+    KeyKind::of(public_key).map_err(|error| Refusal::new(Failure::BadAlgorithm, error.to_string()))?;
+    match weakness(public_key) {
+        Some(weakness) => Err(Refusal::new(Failure::BadTemplate, format!("weak-key: {weakness}; make a new one"))),
+        None => Ok(()),
+    }
+}
+
+/// Whether a request stands behind a transaction.
+async fn has_request(connection: &mut AnyConnection, transaction: &str) -> Result<bool, sqlx::Error> {
+    let row = sqlx::query("SELECT 1 FROM request WHERE id = $1")
+        .bind(transaction.to_owned())
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Does what an answer tells; `Some` when that cannot be done any more.
+async fn carry_out(
+    connection: &mut AnyConnection,
+    along: &Along,
+    now: i64,
+) -> Result<Option<(Failure, &'static str)>, sqlx::Error> {
+    match along {
+        Along::Nothing => Ok(None),
+        Along::Issued(signed) => signed.store(connection, now).await.map(|()| None),
+        Along::Settled { request, accepted, issuer, serial } => {
+            let state = if *accepted { "confirmed" } else { "rejected" };
+            let settled = sqlx::query("UPDATE request SET state = $1 WHERE id = $2 AND state = 'issued'")
+                .bind(state)
+                .bind(request.clone())
+                .execute(&mut *connection)
+                .await?;
+            if settled.rows_affected() == 1 {
+                audit::append(connection, now, &format!("certificate-{state}"), request).await?;
+                if !accepted {
+                    // RFC 9810 section 5.3.18: what its holder does not take is revoked.
+                    revoke_row(connection, issuer, serial, crl::Reason::CessationOfOperation, now).await?;
+                }
+                return Ok(None);
+            }
+            let settled = store::request(connection, request).await?.map(|row| row.state);
+            // A late word changes nothing: what is confirmed stays so (RFC 9810 appendix F, certConfirmed).
+            Ok((settled.as_deref() != Some(state))
+                .then_some((Failure::CertificateConfirmed, "the certificate was confirmed or refused before")))
+        }
+        Along::Revoked { issuer, serial, reason } => {
+            let done = revoke_row(connection, issuer, serial, *reason, now).await?;
+            Ok((!done).then_some((Failure::CertificateRevoked, "it was revoked before")))
+        }
+    }
 }
 
 impl Authority {
@@ -129,6 +235,10 @@ impl Authority {
         let sender = match self.authenticate(&message, &mut reading).await {
             Ok(sender) => sender,
             Err(refusal) => {
+                // An equal message may have been answered a moment ago, and have changed what this one rests on.
+                if let Ok(Some(answer)) = stored_answer(&mut reading, &transaction, &hash).await {
+                    return Some(answer);
+                }
                 tracing::info!(transaction, refusal = refusal.1, "a CMP message was refused");
                 // An answer to somebody unknown is not stored: it would let strangers fill the database.
                 return self.sign_answer(&message, None, &self.error(&refusal)).map(|(bytes, _)| bytes);
@@ -150,7 +260,9 @@ impl Authority {
 
     fn error(&self, refusal: &Refusal) -> Answer {
         let status = StatusInfo::rejection(refusal.0, refusal.1.clone());
-        Answer::new(BodyKind::Error, cmp::error_content(&status).unwrap_or_default())
+        let mut answer = Answer::new(BodyKind::Error, cmp::error_content(&status).unwrap_or_default());
+        answer.keeping = Keeping::UnlessRequested;
+        answer
     }
 
     fn refuse_unread(&self, why: &str) -> Option<Vec<u8>> {
@@ -206,8 +318,8 @@ impl Authority {
         }
     }
 
-    /// Protects the answer, and stores it together with what it tells; of two equal messages at the same time,
-    /// the first answer counts.
+    /// Protects the answer, and stores it together with what it tells. Check and act are one transaction: of two equal
+    /// messages at the same time the second finds the first one's answer, whatever it had made up itself.
     async fn protect(
         &self,
         request: &Message,
@@ -217,24 +329,28 @@ impl Authority {
         hash: &str,
     ) -> Option<Vec<u8>> {
         let (response, nonce) = self.sign_answer(request, Some(sender), &answer)?;
-        let (now, along) = (self.now_seconds(), Arc::new(answer.along));
-        let stored: Result<bool, sqlx::Error> = self
+        let (now, keeping, along) = (self.now_seconds(), answer.keeping, Arc::new(answer.along));
+        if keeping == Keeping::Never {
+            return Some(response);
+        }
+        let stored: Result<Stored, sqlx::Error> = self
             .database
             .write(|connection| {
                 let (along, response, nonce) = (Arc::clone(&along), response.clone(), nonce.clone());
                 let (transaction, hash) = (transaction.to_owned(), hash.to_owned());
                 Box::pin(async move {
-                    match &*along {
-                        Along::Nothing => {}
-                        Along::Issued(signed) => signed.store(connection, now).await?,
-                        Along::Settled(id, state) => {
-                            store::set_request_state(connection, id, state).await?;
-                            audit::append(connection, now, &format!("certificate-{state}"), id).await?;
-                        }
+                    if let Some(before) = stored_answer(connection, &transaction, &hash).await? {
+                        return Ok(Stored::Before(before));
                     }
-                    let stored = sqlx::query(
+                    if let Some((failure, words)) = carry_out(connection, &along, now).await? {
+                        return Ok(Stored::Instead(failure, words));
+                    }
+                    if keeping == Keeping::UnlessRequested && has_request(connection, &transaction).await? {
+                        return Ok(Stored::New);
+                    }
+                    sqlx::query(
                         "INSERT INTO exchange (transaction_id, message_hash, response, created, nonce) \
-                         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (transaction_id, message_hash) DO NOTHING",
+                         VALUES ($1, $2, $3, $4, $5)",
                     )
                     .bind(transaction)
                     .bind(hash)
@@ -243,17 +359,47 @@ impl Authority {
                     .bind(nonce)
                     .execute(connection)
                     .await?;
-                    Ok(stored.rows_affected() == 1)
+                    Ok(Stored::New)
                 })
             })
             .await;
         match stored {
-            Ok(true) => Some(response),
-            Ok(false) => {
-                let mut reading = self.database.pool().acquire().await.ok()?;
-                stored_answer(&mut reading, transaction, hash).await.ok().flatten()
+            Ok(Stored::New) => {
+                if let Err(error) = self.publish_along(&along).await {
+                    tracing::error!(%error, "a revocation stands, and its list will follow");
+                }
+                Some(response)
+            }
+            Ok(Stored::Before(before)) => {
+                if let Along::Issued(signed) = &*along
+                    && let Err(error) = self.give_back(&signed.draft).await
+                {
+                    tracing::error!(%error, "a record stays open until the next start");
+                }
+                Some(before)
+            }
+            Ok(Stored::Instead(failure, words)) => {
+                let answer = match (&*along, failure) {
+                    (Along::Revoked { .. }, _) => {
+                        let status = StatusInfo::rejection(failure, words);
+                        let content = cmp::revocation_response_content(&status).ok()?;
+                        Answer::new(BodyKind::RevocationResponse, content)
+                    }
+                    _ => self.error(&Refusal::new(failure, words)),
+                };
+                if let Err(error) = self.publish_along(&along).await {
+                    tracing::error!(%error, "a revocation stands, and its list will follow");
+                }
+                self.sign_answer(request, Some(sender), &answer).map(|(bytes, _)| bytes)
             }
             Err(error) => {
+                // The other one of two equal messages may have stored its answer a moment before.
+                if is_duplicate(&error)
+                    && let Ok(mut reading) = self.database.pool().acquire().await
+                    && let Ok(Some(before)) = stored_answer(&mut reading, transaction, hash).await
+                {
+                    return Some(before);
+                }
                 tracing::error!(%error, "an answer could not be stored, so it is not sent");
                 if let Along::Issued(signed) = &*along
                     && let Err(error) = self.give_back(&signed.draft).await
@@ -262,6 +408,15 @@ impl Authority {
                 }
                 None
             }
+        }
+    }
+
+    /// The list that tells of a revocation, when the answer was one.
+    async fn publish_along(&self, along: &Along) -> Result<(), ServeError> {
+        match along {
+            Along::Settled { accepted: false, issuer, .. } => self.publish_crl(issuer).await,
+            Along::Revoked { issuer, serial, .. } => self.publish_revoked(issuer, serial).await,
+            _ => Ok(()),
         }
     }
 
@@ -279,52 +434,68 @@ impl Authority {
         let refused = || Refusal::new(Failure::BadMessageCheck, "the invitation's reference or code is not accepted");
         let reference = message.header.sender_kid.clone().ok_or_else(refused)?;
         let reference = String::from_utf8(reference).map_err(|_| refused())?;
-        let row = sqlx::query("SELECT code, applicant, profile, expires, used_by FROM invitation WHERE reference = $1")
-            .bind(reference.clone())
-            .fetch_optional(&mut **reading)
-            .await?
-            .ok_or_else(refused)?;
+        let row = sqlx::query(
+            "SELECT code, applicant, profile, expires, used_by, failures, person FROM invitation WHERE reference = $1",
+        )
+        .bind(reference.clone())
+        .fetch_optional(&mut **reading)
+        .await?;
+        let Some(row) = row else {
+            // An unknown reference takes as long as a known one with a wrong code.
+            let nobody = SharedSecret::new(&Secret::new(hex::encode(Primitives.octets::<16>())));
+            let _ = self.check_code(message, &nobody).await;
+            return Err(refused());
+        };
         let expires: i64 = row.try_get(3)?;
         let used_by: Option<String> = row.try_get(4)?;
-        // A request that began in time is polled and confirmed to its end; nobody can lock it out by guessing.
+        // A request that began in time is polled and confirmed to its end.
         let mine = used_by.as_deref() == Some(hex::encode(&message.header.transaction_id).as_str());
-        // A guess is counted before it is checked, so that many at the same time are no more than these few.
-        if !mine && (expires < self.now_seconds() || !self.count_try(&reference, 1).await?) {
-            return Err(refused());
-        }
         let code = self
             .sealing
             .open(&reference, &row.try_get::<Vec<u8>, _>(0)?)
             .map_err(|error| ServeError::new(format!("invitation {reference}"), error))?;
         let secret = SharedSecret::new(&Secret::new(String::from_utf8_lossy(&code).into_owned()));
-        // The derivation is slow by design: other connections go on meanwhile.
-        if tokio::task::block_in_place(|| message.check_mac(&secret)).is_err() {
+        if !self.check_code(message, &secret).await {
+            let failures: i64 = row.try_get(5)?;
+            self.count_failure(&reference, failures + 1).await?;
+            tokio::time::sleep(SLOWEST.min(SLOWER * u32::try_from(failures).unwrap_or(u32::MAX).min(1_000))).await;
             return Err(refused());
         }
-        if !mine {
-            self.count_try(&reference, -1).await?;
+        if !mine && expires < self.now_seconds() {
+            return Err(refused());
         }
         if used_by.is_some() && !mine {
             return Err(used_invitation());
         }
-        Ok(Sender::Invited { reference, secret, applicant: row.try_get(1)?, profile: row.try_get(2)? })
+        let person = store::person(row.try_get(6)?)?;
+        let (applicant, profile) = (row.try_get(1)?, row.try_get(2)?);
+        Ok(Sender::Invited { reference, secret, applicant, profile, person: person.map(Box::new) })
     }
 
-    /// Takes a try of an invitation, or gives it back; `false` when none is left.
-    async fn count_try(&self, reference: &str, step: i64) -> Result<bool, sqlx::Error> {
+    /// Whether a message's MAC is by this secret. The derivation is slow by design: few at a time, and other connections
+    /// go on meanwhile.
+    async fn check_code(&self, message: &Message, secret: &SharedSecret) -> bool {
+        let Ok(_turn) = self.derivations.acquire().await else { return false };
+        tokio::task::block_in_place(|| message.check_mac(secret)).is_ok()
+    }
+
+    /// Counts a wrong code; each fifth one is an entry of the audit log.
+    async fn count_failure(&self, reference: &str, count: i64) -> Result<(), sqlx::Error> {
+        let now = self.now_seconds();
         self.database
             .write(|connection| {
                 let reference = reference.to_owned();
                 Box::pin(async move {
-                    let counted = sqlx::query(
-                        "UPDATE invitation SET failures = failures + $1 WHERE reference = $2 AND failures + $1 <= $3",
-                    )
-                    .bind(step)
-                    .bind(reference)
-                    .bind(MAX_FAILURES)
-                    .execute(connection)
-                    .await?;
-                    Ok(counted.rows_affected() == 1)
+                    sqlx::query("UPDATE invitation SET failures = failures + 1 WHERE reference = $1")
+                        .bind(reference.clone())
+                        .execute(&mut *connection)
+                        .await?;
+                    match count % 5 {
+                        0 => {
+                            audit::append(connection, now, "invitation-guessed", &format!("{reference} {count}")).await
+                        }
+                        _ => Ok(()),
+                    }
                 })
             })
             .await
@@ -342,19 +513,28 @@ impl Authority {
         if row.state == "revoked" {
             return Err(Refusal::new(Failure::CertificateRevoked, "the signer's certificate was revoked"));
         }
-        if !certificate.is_valid_at(self.clock.now()) {
-            return Err(Refusal::new(
+        let sender =
+            Sender::Holder { certificate: Box::new(certificate.clone()), issuer: issuer.id, applicant: row.applicant };
+        if certificate.is_valid_at(self.clock.now()) {
+            return Ok(sender);
+        }
+        // Whoever asked in time gets it: a request of this holder's is polled and confirmed also after the end.
+        let transaction = hex::encode(&message.header.transaction_id);
+        match store::request(reading, &transaction).await? {
+            Some(known) if known.sender == sender.name() => Ok(sender),
+            _ => Err(Refusal::new(
                 Failure::BadTime,
                 "predecessor-expired: the signer's certificate is outside its validity",
-            ));
+            )),
         }
-        Ok(Sender::Holder { certificate: Box::new(certificate.clone()), issuer: issuer.id, applicant: row.applicant })
     }
 
     async fn dispatch(&self, message: &Message, sender: &Sender, reading: Reading) -> Result<Answer, Refusal> {
         let content = &message.body.content;
+        let template = |error: FormatError| Refusal::new(Failure::BadTemplate, error.to_string());
         match message.body.kind {
             BodyKind::InitializationRequest | BodyKind::CertificationRequest | BodyKind::KeyUpdateRequest => {
+                check_key(&crmf::key_of(content).map_err(template)?)?;
                 let asked = crmf::parse(content, &Primitives).map_err(|error| {
                     let failure = if error.field == "popo" { Failure::BadProof } else { Failure::BadTemplate };
                     Refusal::new(failure, error.to_string())
@@ -364,10 +544,13 @@ impl Authority {
                     subject: asked.subject,
                     public_key: asked.public_key,
                     old: asked.old_certificate,
+                    extensions: asked.extensions,
+                    asks_more: asked.asks_more,
                 };
                 self.request(message, sender, asked, reading).await
             }
             BodyKind::Pkcs10Request => {
+                check_key(&obnova_pki::request::key_of(content).map_err(template)?)?;
                 let asked = Request::from_der(content, &Primitives)
                     .map_err(|error| Refusal::new(Failure::BadProof, error.to_string()))?;
                 // RFC 9483 section 4.1.4: the answer to p10cr carries certReqId -1.
@@ -376,6 +559,8 @@ impl Authority {
                     subject: Some(asked.subject().clone()),
                     public_key: asked.public_key().to_vec(),
                     old: None,
+                    extensions: asked.extensions().to_vec(),
+                    asks_more: false,
                 };
                 self.request(message, sender, asked, reading).await
             }
@@ -436,26 +621,20 @@ impl Authority {
         reading: Reading,
     ) -> Result<Answer, Refusal> {
         let row = self.own_request(message, sender, reading).await?;
-        let (Some(issuer), Some(serial)) = (&row.issuer, &row.serial) else {
+        let Some(issuer) = &row.issuer else {
             return Err(Refusal::new(Failure::BadRequest, "this request has no certificate to confirm"));
         };
         let certificate = self.certificate_of(&row).await?;
         if confirm.hash != certificate_hash(&certificate, &Primitives) || confirm.id != row.cert_req_id {
             return Err(Refusal::new(Failure::BadCertificateId, "certHash is not the one of the certificate"));
         }
-        let accepted = confirm.is_accepted();
-        if !accepted {
-            let revoked =
-                self.revoke(issuer, certificate.serial(), obnova_pki::crl::Reason::CessationOfOperation).await;
-            if let Err(RevokeError::Failed(error)) = revoked {
-                return Err(error.into());
-            }
-            tracing::info!(issuer, serial, "the holder refused a certificate; it was revoked");
-        }
         let mut answer = Answer::new(BodyKind::Confirmation, cmp::confirmation_content());
-        if row.state == "issued" {
-            answer.along = Along::Settled(row.id, if accepted { "confirmed" } else { "rejected" });
-        }
+        answer.along = Along::Settled {
+            request: row.id.clone(),
+            accepted: confirm.is_accepted(),
+            issuer: self.issuer(issuer)?.id,
+            serial: certificate.serial().clone(),
+        };
         Ok(answer)
     }
 
@@ -479,13 +658,10 @@ impl Authority {
         let row = store::certificate(&mut reading, issuer.id, &id.serial.hexadecimal()).await?;
         drop(reading);
         row.filter(|row| row.applicant == *applicant).ok_or_else(unknown)?;
-        let status = match self.revoke(issuer.id, &id.serial, reason).await {
-            Ok(()) => StatusInfo::accepted(),
-            Err(RevokeError::Already) => StatusInfo::rejection(Failure::CertificateRevoked, "it was revoked before"),
-            Err(RevokeError::Unknown) => return Err(unknown()),
-            Err(RevokeError::Failed(error)) => return Err(error.into()),
-        };
-        Ok(Answer::new(BodyKind::RevocationResponse, cmp::revocation_response_content(&status)?))
+        let content = cmp::revocation_response_content(&StatusInfo::accepted())?;
+        let mut answer = Answer::new(BodyKind::RevocationResponse, content);
+        answer.along = Along::Revoked { issuer: issuer.id, serial: id.serial, reason };
+        Ok(answer)
     }
 
     fn general(&self, asked: &[der::asn1::ObjectIdentifier]) -> Result<Answer, Refusal> {
@@ -496,6 +672,8 @@ impl Authority {
             // RFC 9810 section 5.3.20: types that are not understood are left out.
             vec![0x30, 0x00]
         };
-        Ok(Answer::new(BodyKind::GeneralResponse, content))
+        let mut answer = Answer::new(BodyKind::GeneralResponse, content);
+        answer.keeping = Keeping::Never;
+        Ok(answer)
     }
 }

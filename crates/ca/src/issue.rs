@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use obnova_crypto::Primitives;
+use obnova_lifecycle::issuance::{Verdict, authorize};
 use obnova_pki::certificate::{key_identifier, sign};
 use obnova_pki::crl::{self, Reason, Revoked};
 use obnova_pki::{Certificate, Serial};
@@ -15,7 +16,7 @@ use crate::authority::Authority;
 use crate::ceremony::fresh_serial;
 use crate::letters::Letter;
 use crate::profile::{self, Profile};
-use crate::store::{self, ApplicantRow, RequestRow};
+use crate::store::{self, RequestRow};
 
 /// How long a list is good for.
 const CRL_TERM: Duration = Duration::from_secs(24 * 3600);
@@ -56,7 +57,10 @@ pub(crate) struct Draft {
     pub(crate) serial: Serial,
     tbs: Vec<u8>,
     key_hash: String,
+    key_identity: String,
     key_identifier: String,
+    /// The process that makes the record.
+    owner: i64,
     starts: i64,
     ends: i64,
     request: String,
@@ -71,8 +75,8 @@ impl Draft {
     pub(crate) async fn record(&self, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
         sqlx::query(
             "INSERT INTO certificate (issuer, serial, applicant, profile, state, tbs, key_hash, \
-             key_identifier, not_before, not_after, request) \
-             VALUES ($1, $2, $3, $4, 'recorded', $5, $6, $7, $8, $9, $10)",
+             key_identifier, not_before, not_after, request, key_identity, owner) \
+             VALUES ($1, $2, $3, $4, 'recorded', $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(self.issuer)
         .bind(self.serial.hexadecimal())
@@ -84,6 +88,8 @@ impl Draft {
         .bind(self.starts)
         .bind(self.ends)
         .bind(self.request.clone())
+        .bind(self.key_identity.clone())
+        .bind(self.owner)
         .execute(connection)
         .await?;
         Ok(())
@@ -127,36 +133,107 @@ impl Signed {
     }
 }
 
+/// What became of an approved request.
+pub(crate) enum Claim {
+    /// Its certificate, not stored yet.
+    Signed(Box<Signed>),
+    /// Its contract or debt speaks against it now.
+    Refused,
+    /// Another message of the same request is at it.
+    Elsewhere,
+}
+
+/// The same inside the transaction that claims it.
+enum Claimed {
+    Here,
+    Refused,
+    Elsewhere,
+}
+
+async fn refuse_approved(
+    connection: &mut AnyConnection,
+    request: &str,
+    reason: obnova_lifecycle::issuance::Reason,
+    now: i64,
+) -> Result<Claimed, sqlx::Error> {
+    let refused = sqlx::query("UPDATE request SET state = 'refused', reason = $1 WHERE id = $2 AND state = 'approved'")
+        .bind(reason.code())
+        .bind(request.to_owned())
+        .execute(&mut *connection)
+        .await?;
+    if refused.rows_affected() != 1 {
+        return Ok(Claimed::Elsewhere);
+    }
+    audit::append(connection, now, "request-refused", &format!("{request} {}", reason.code())).await?;
+    Ok(Claimed::Refused)
+}
+
+/// Revokes a certificate inside a transaction; `false` when it was revoked before.
+pub(crate) async fn revoke_row(
+    connection: &mut AnyConnection,
+    issuer: &str,
+    serial: &Serial,
+    reason: Reason,
+    now: i64,
+) -> Result<bool, sqlx::Error> {
+    let hexadecimal = serial.hexadecimal();
+    let revoked = sqlx::query(
+        "UPDATE certificate SET state = 'revoked', revoked_at = $1, reason = $2 \
+         WHERE issuer = $3 AND serial = $4 AND state NOT IN ('revoked', 'abandoned')",
+    )
+    .bind(now)
+    .bind(i64::from(reason as u32))
+    .bind(issuer.to_owned())
+    .bind(hexadecimal.clone())
+    .execute(&mut *connection)
+    .await?;
+    if revoked.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let detail = format!("{issuer} {hexadecimal} reason {}", reason as u32);
+    audit::append(connection, now, "certificate-revoked", &detail).await?;
+    Ok(true)
+}
+
 impl Authority {
-    /// Drafts the certificate of a request under a fresh serial number.
+    /// Drafts the certificate of a request under a fresh serial number, for the person as they were when it was asked for.
     ///
     /// # Errors
     ///
-    /// [`ServeError`] when the profile or the person's data do not make a certificate.
-    pub(crate) fn draft(&self, request: &RequestRow, applicant: &ApplicantRow) -> Result<Draft, ServeError> {
+    /// [`ServeError`] when the profile or the person's data do not make a certificate, and after the issuer's own end.
+    pub(crate) fn draft(&self, request: &RequestRow) -> Result<Draft, ServeError> {
         let profile = Profile::from_name(&request.profile)
             .ok_or_else(|| ServeError::new("profile", format!("{} is not known", request.profile)))?;
+        let person = request.person.as_ref().ok_or_else(|| ServeError::new("request", "names nobody"))?;
         let issuer = self.issuer(profile.issuer())?;
+        let now = self.clock.now();
+        if now > issuer.certificate.not_after() {
+            return Err(ServeError::new(issuer.id, "this authority's own certificate has ended; it signs nothing"));
+        }
         let wrong = |error: obnova_pki::FormatError| ServeError::new("certificate", error);
         let serial = fresh_serial();
-        let made = profile::person(
+        let mut made = profile::person(
             profile,
-            &applicant.person,
+            person,
             &request.public_key,
             serial.clone(),
             &issuer.side(&self.config.published_at),
-            self.clock.now(),
+            now,
             &Primitives,
         )
         .map_err(wrong)?;
+        // Nothing outlives whoever vouches for it.
+        made.not_after = made.not_after.min(issuer.certificate.not_after());
         let (decimal, hexadecimal) = (serial.decimal(), serial.hexadecimal());
         let arguments = [("kind", issuer.id), ("decimal", decimal.as_str()), ("hexadecimal", hexadecimal.as_str())];
-        let letter = Letter::new(format!("issued-{}-{hexadecimal}", issuer.id), "issued", applicant, &arguments);
+        let letter = Letter::new(format!("issued-{}-{hexadecimal}", issuer.id), "issued", person, &arguments);
         Ok(Draft {
             issuer: issuer.id,
             tbs: made.to_der().map_err(wrong)?,
             key_hash: Primitives.fingerprint(&request.public_key),
+            key_identity: store::identity_of(&request.public_key),
             key_identifier: hex::encode(key_identifier(&request.public_key, &Primitives).map_err(wrong)?),
+            owner: self.owner(),
             starts: seconds(made.not_before),
             ends: seconds(made.not_after),
             serial,
@@ -183,25 +260,36 @@ impl Authority {
         }
     }
 
-    /// Issues the certificate of a request that a person approved: claims it, commits the record, signs.
+    /// Issues the certificate of a request that a person approved: claims it, asks once more for debt and contract,
+    /// commits the record, signs. What was approved is what is certified: the person's data are those of the request.
     ///
     /// # Errors
     ///
     /// [`ServeError`]; the request stays approved and can be issued later.
-    pub(crate) async fn issue(&self, request: &RequestRow) -> Result<Signed, ServeError> {
+    pub(crate) async fn issue(&self, request: &RequestRow) -> Result<Claim, ServeError> {
         let now = self.now_seconds();
-        let mut connection = self.database.pool().acquire().await?;
-        let applicant = store::applicant(&mut connection, &request.applicant, now)
-            .await?
-            .ok_or_else(|| ServeError::new("applicant", format!("{} is gone", request.applicant)))?;
-        drop(connection);
-        let draft = loop {
-            let draft = self.draft(request, &applicant)?;
-            let recorded: Result<(), sqlx::Error> = self
+        let profile = Profile::from_name(&request.profile)
+            .ok_or_else(|| ServeError::new("profile", format!("{} is not known", request.profile)))?;
+        let mut request = request.clone();
+        if request.person.is_none() {
+            // Version 0.1.0 kept no person with a request.
+            let mut connection = self.database.pool().acquire().await?;
+            let applicant = store::applicant(&mut connection, &request.applicant, now).await?;
+            request.person = applicant.map(|applicant| applicant.person);
+        }
+        loop {
+            let draft = self.draft(&request)?;
+            let claimed: Result<Claimed, sqlx::Error> = self
                 .database
                 .write(|connection| {
                     let draft = draft.clone();
                     Box::pin(async move {
+                        let applicant = store::applicant(connection, &draft.applicant, now).await?;
+                        let mut facts = applicant.map(|applicant| applicant.facts).unwrap_or_default();
+                        facts.three_years = profile.three_years;
+                        if let Verdict::Refuse(reason) = authorize(&facts) {
+                            return refuse_approved(connection, &draft.request, reason, now).await;
+                        }
                         // Of two answers to the same request at the same time, one signs.
                         let claimed = sqlx::query(
                             "UPDATE request SET state = 'signing', issuer = $1, serial = $2 \
@@ -213,21 +301,23 @@ impl Authority {
                         .execute(&mut *connection)
                         .await?;
                         if claimed.rows_affected() != 1 {
-                            return Err(sqlx::Error::RowNotFound);
+                            return Ok(Claimed::Elsewhere);
                         }
                         draft.record(connection).await?;
-                        audit::append(connection, now, "certificate-recorded", &draft.recorded()).await
+                        audit::append(connection, now, "certificate-recorded", &draft.recorded()).await?;
+                        Ok(Claimed::Here)
                     })
                 })
                 .await;
-            match recorded {
-                Ok(()) => break draft,
+            match claimed {
+                Ok(Claimed::Here) => return Ok(Claim::Signed(Box::new(self.sign(draft).await?))),
+                Ok(Claimed::Elsewhere) => return Ok(Claim::Elsewhere),
+                Ok(Claimed::Refused) => return Ok(Claim::Refused),
                 // A serial number that exists already is drawn again.
                 Err(error) if is_duplicate(&error) => {}
                 Err(error) => return Err(error.into()),
             }
-        };
-        self.sign(draft).await
+        }
     }
 
     /// Closes a record whose signature was not stored, and lets its request be issued under another number.
@@ -236,22 +326,54 @@ impl Authority {
     ///
     /// [`ServeError`] of the database.
     pub(crate) async fn give_back(&self, draft: &Draft) -> Result<(), ServeError> {
+        let serial = draft.serial.hexadecimal();
+        self.close_record(draft.issuer, &serial, &draft.request, self.now_seconds()).await.map(drop)
+    }
+
+    /// Closes what a crash left between record and signature: such a serial number is listed as revoked and
+    /// never signed again; its request is issued anew under another number. Records of other processes that are still
+    /// running are left alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] of the database.
+    pub async fn recover(&self) -> Result<u64, ServeError> {
         let now = self.now_seconds();
+        let rows = sqlx::query("SELECT issuer, serial, request, owner FROM certificate WHERE state = 'recorded'")
+            .fetch_all(self.database.pool())
+            .await?;
+        let mut closed = 0;
+        for row in rows {
+            let (issuer, serial, request): (String, String, String) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            let owner: Option<i64> = row.try_get(3)?;
+            if let Some(owner) = owner
+                && self.database.is_running(owner).await?
+            {
+                continue;
+            }
+            closed += u64::from(self.close_record(&issuer, &serial, &request, now).await?);
+        }
+        Ok(closed)
+    }
+
+    /// Closes one record as abandoned; `false` when it was closed or signed before.
+    async fn close_record(&self, issuer: &str, serial: &str, request: &str, now: i64) -> Result<bool, ServeError> {
         self.database
             .write(|connection| {
-                let (request, issuer, serial) = (draft.request.clone(), draft.issuer, draft.serial.hexadecimal());
+                let (issuer, serial, request) = (issuer.to_owned(), serial.to_owned(), request.to_owned());
                 Box::pin(async move {
                     let closed = sqlx::query(
                         "UPDATE certificate SET state = 'abandoned', revoked_at = $1, reason = 5 \
                          WHERE issuer = $2 AND serial = $3 AND state = 'recorded'",
                     )
                     .bind(now)
-                    .bind(issuer)
+                    .bind(issuer.clone())
                     .bind(serial.clone())
                     .execute(&mut *connection)
                     .await?;
                     if closed.rows_affected() == 0 {
-                        return Ok(());
+                        return Ok(false);
                     }
                     sqlx::query(
                         "UPDATE request SET state = 'approved', issuer = NULL, serial = NULL \
@@ -261,43 +383,8 @@ impl Authority {
                     .bind(serial.clone())
                     .execute(&mut *connection)
                     .await?;
-                    audit::append(connection, now, "certificate-abandoned", &format!("{issuer} {serial}")).await
-                })
-            })
-            .await
-            .map_err(|error: sqlx::Error| error.into())
-    }
-
-    /// Closes what a crash left between record and signature: such a serial number is listed as revoked and
-    /// never signed again; its request is issued anew under another number.
-    ///
-    /// # Errors
-    ///
-    /// [`ServeError`] of the database.
-    pub async fn recover(&self) -> Result<u64, ServeError> {
-        let now = self.now_seconds();
-        self.database
-            .write(|connection| {
-                Box::pin(async move {
-                    let rows = sqlx::query("SELECT issuer, serial FROM certificate WHERE state = 'recorded'")
-                        .fetch_all(&mut *connection)
-                        .await?;
-                    let count = rows.len() as u64;
-                    for row in rows {
-                        let (issuer, serial): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-                        let detail = format!("{issuer} {serial}");
-                        audit::append(connection, now, "certificate-abandoned", &detail).await?;
-                    }
-                    sqlx::query(
-                        "UPDATE certificate SET state = 'abandoned', revoked_at = $1, reason = 5 WHERE state = 'recorded'",
-                    )
-                    .bind(now)
-                    .execute(&mut *connection)
-                    .await?;
-                    sqlx::query("UPDATE request SET state = 'approved', issuer = NULL, serial = NULL WHERE state = 'signing'")
-                        .execute(&mut *connection)
-                        .await?;
-                    Ok(count)
+                    audit::append(connection, now, "certificate-abandoned", &format!("{issuer} {serial}")).await?;
+                    Ok(true)
                 })
             })
             .await
@@ -311,41 +398,48 @@ impl Authority {
     /// [`RevokeError`].
     pub async fn revoke(&self, issuer: &str, serial: &Serial, reason: Reason) -> Result<(), RevokeError> {
         let now = self.now_seconds();
-        let (issuer_id, hexadecimal) = (issuer.to_owned(), serial.hexadecimal());
+        let issuer_id = issuer.to_owned();
         let outcome = self
             .database
             .write(|connection| {
-                let (issuer_id, hexadecimal) = (issuer_id.clone(), hexadecimal.clone());
+                let (issuer, serial) = (issuer_id.clone(), serial.clone());
                 Box::pin(async move {
-                    let known = store::certificate(connection, &issuer_id, &hexadecimal).await?;
-                    let known = known.ok_or(RevokeError::Unknown)?;
-                    if known.state == "revoked" || known.state == "abandoned" {
-                        return Err(RevokeError::Already);
+                    let known = store::certificate(connection, &issuer, &serial.hexadecimal()).await?;
+                    known.ok_or(RevokeError::Unknown)?;
+                    match revoke_row(connection, &issuer, &serial, reason, now).await? {
+                        true => Ok(()),
+                        false => Err(RevokeError::Already),
                     }
-                    sqlx::query(
-                        "UPDATE certificate SET state = 'revoked', revoked_at = $1, reason = $2 \
-                         WHERE issuer = $3 AND serial = $4",
-                    )
-                    .bind(now)
-                    .bind(i64::from(reason as u32))
-                    .bind(issuer_id.clone())
-                    .bind(hexadecimal.clone())
-                    .execute(&mut *connection)
-                    .await?;
-                    let detail = format!("{issuer_id} {hexadecimal} reason {}", reason as u32);
-                    audit::append(connection, now, "certificate-revoked", &detail).await?;
-                    Ok(())
                 })
             })
             .await;
         match outcome {
             Ok(()) => self.publish_crl(issuer).await.map_err(RevokeError::Failed),
             Err(RevokeError::Already) => {
-                // A crash may have come between the revocation and its list.
-                self.publish_crl(issuer).await.map_err(RevokeError::Failed)?;
+                self.publish_revoked(issuer, serial).await.map_err(RevokeError::Failed)?;
                 Err(RevokeError::Already)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Signs a new list where the current one is older than a revocation: a crash may have come between the two.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`].
+    pub(crate) async fn publish_revoked(&self, issuer: &str, serial: &Serial) -> Result<(), ServeError> {
+        let row = sqlx::query(
+            "SELECT 1 FROM certificate c JOIN crl l ON l.issuer = c.issuer \
+             WHERE c.issuer = $1 AND c.serial = $2 AND c.revoked_at < l.this_update",
+        )
+        .bind(issuer.to_owned())
+        .bind(serial.hexadecimal())
+        .fetch_optional(self.database.pool())
+        .await?;
+        match row {
+            Some(_) => Ok(()),
+            None => self.publish_crl(issuer).await,
         }
     }
 
@@ -364,6 +458,9 @@ impl Authority {
         let issuer = self.issuer(issuer)?;
         let now = self.clock.now();
         let id = issuer.id;
+        if now > issuer.certificate.not_after() {
+            return Err(ServeError::new(id, "this authority's own certificate has ended; it signs nothing"));
+        }
         // Number and contents are read together, so a later number never lists less.
         let (number, rows): (i64, Vec<(String, i64, i64)>) = self
             .database
@@ -484,7 +581,7 @@ impl Authority {
                         let left = left.to_string();
                         let arguments = [("kind", issuer.as_str()), ("days", left.as_str()), ("hexadecimal", &serial)];
                         let letter = format!("expiring-{issuer}-{serial}-{step}");
-                        Letter::new(letter, "expiring", &applicant, &arguments).put(connection, now).await
+                        Letter::new(letter, "expiring", &applicant.person, &arguments).put(connection, now).await
                     })
                 })
                 .await

@@ -4,7 +4,7 @@ use obnova_serve::mail;
 use obnova_texts::{Language, Texts};
 use sqlx::AnyConnection;
 
-use crate::store::ApplicantRow;
+use crate::profile::Person;
 
 /// A letter, ready for the outbox.
 #[derive(Debug, Clone)]
@@ -17,14 +17,14 @@ pub(crate) struct Letter {
 
 impl Letter {
     /// Words a letter; `what` chooses the texts `mail-WHAT-subject` and `mail-WHAT-body`.
-    pub(crate) fn new(id: String, what: &str, applicant: &ApplicantRow, arguments: &[(&str, &str)]) -> Self {
-        let texts = Texts::new(Language::from_tag(&applicant.language).unwrap_or(Language::Czech));
-        let name = format!("{} {}", applicant.person.given_name, applicant.person.surname);
-        let mut all = vec![("name", name.as_str()), ("organisation", &applicant.person.organisation)];
+    pub(crate) fn new(id: String, what: &str, person: &Person, arguments: &[(&str, &str)]) -> Self {
+        let texts = Texts::new(Language::from_tag(&person.language).unwrap_or(Language::Czech));
+        let name = format!("{} {}", person.given_name, person.surname);
+        let mut all = vec![("name", name.as_str()), ("organisation", person.organisation.as_str())];
         all.extend_from_slice(arguments);
         Self {
             id,
-            to: applicant.person.email.clone(),
+            to: person.email.clone(),
             subject: texts.get(&format!("mail-{what}-subject"), &all),
             body: texts.get(&format!("mail-{what}-body"), &all),
         }

@@ -36,10 +36,14 @@ mod tests {
                 include_str!("../migrations/sqlite/0002_nonce_and_key.sql"),
                 include_str!("../migrations/postgres/0002_nonce_and_key.sql"),
             ),
+            (
+                include_str!("../migrations/sqlite/0003_facts.sql"),
+                include_str!("../migrations/postgres/0003_facts.sql"),
+            ),
         ] {
             assert_eq!(sqlite.replace(" INTEGER", " BIGINT").replace(" BLOB", " BYTEA"), postgres);
         }
         assert_eq!(crate::SQLITE.iter().count(), crate::POSTGRES.iter().count());
-        assert_eq!(crate::SQLITE.iter().count(), 2, "a new migration is compared here too");
+        assert_eq!(crate::SQLITE.iter().count(), 3, "a new migration is compared here too");
     }
 }

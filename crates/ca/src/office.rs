@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use obnova_crypto::Primitives;
 use obnova_lifecycle::issuance::Reason;
-use obnova_serve::{ServeError, audit};
+use obnova_serve::{ServeError, audit, mail};
 use serde::{Deserialize, Serialize};
+use sqlx::{AnyConnection, Row};
 
 use crate::authority::Authority;
 use crate::letters::Letter;
@@ -41,6 +42,9 @@ struct ImportRow {
     three_years: String,
     #[serde(default)]
     language: String,
+    /// `no` takes an applicant off the contract.
+    #[serde(default)]
+    active: String,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +69,21 @@ pub struct RowError {
 pub struct ImportReport {
     /// Applicants that were written.
     pub applicants: usize,
+    /// Requests and invitations that are open, and for the person as they were before this import.
+    pub open: Vec<OpenBefore>,
+}
+
+/// Something that an import does not change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OpenBefore {
+    /// `request` or `invitation`.
+    pub what: &'static str,
+    /// Its number or reference.
+    pub id: String,
+    /// Whose it is.
+    pub applicant: String,
+    /// The name that it is for.
+    pub name: String,
 }
 
 /// Why the office did not do what was asked.
@@ -126,6 +145,8 @@ pub struct RequestLine {
     pub id: String,
     /// Applicant.
     pub applicant: String,
+    /// The name that the certificate will bear, as it was at the request.
+    pub name: Option<String>,
     /// Profile.
     pub profile: String,
     /// waiting, approved, refused, issued, confirmed, rejected.
@@ -199,25 +220,22 @@ fn check(line: u64, row: &ImportRow, errors: &mut Vec<RowError>) {
         } else if length > longest {
             wrong(field, "is longer than RFC 5280 allows in a name");
         }
-        if value.chars().any(char::is_control) {
-            wrong(field, "has a control character");
+        if !value.trim().chars().all(obnova_texts::is_visible) {
+            wrong(field, "has a character that cannot be seen");
         }
     }
     if !row.applicant.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
         wrong("applicant", "letters, digits and hyphens only: it becomes the serialNumber of the name");
     }
-    let address = row.email.trim();
-    let plausible = address.is_ascii()
-        && address.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'))
-        && !address.contains([' ', ',', '<', '>']);
-    if !plausible {
-        wrong("email", "is not an e-mail address");
+    if let Some(rule) = mail::address_fault(row.email.trim()) {
+        wrong("email", rule);
     }
     for (field, value) in [
         ("cash", &row.cash),
         ("contract_three_years", &row.contract_three_years),
         ("approval", &row.approval),
         ("three_years", &row.three_years),
+        ("active", &row.active),
     ] {
         if flag(value).is_none() {
             wrong(field, "must be yes or no");
@@ -260,6 +278,40 @@ fn parse(contents: &str, is_toml: bool) -> Result<Vec<(u64, ImportRow)>, OfficeE
     if errors.is_empty() { Ok(rows) } else { Err(OfficeError::Rows(errors)) }
 }
 
+/// What is open for an applicant under other data than those of the row now.
+async fn open_before(
+    connection: &mut AnyConnection,
+    applicant: &str,
+    now: i64,
+) -> Result<Vec<OpenBefore>, sqlx::Error> {
+    let Some(row) = store::applicant(connection, applicant, now).await? else { return Ok(Vec::new()) };
+    let requests = sqlx::query(
+        "SELECT id, person FROM request WHERE applicant = $1 AND state IN ('waiting', 'approved', 'signing')",
+    )
+    .bind(applicant.to_owned())
+    .fetch_all(&mut *connection)
+    .await?;
+    let invitations = sqlx::query(
+        "SELECT reference, person FROM invitation WHERE applicant = $1 AND used_by IS NULL AND expires >= $2",
+    )
+    .bind(applicant.to_owned())
+    .bind(now)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut open = Vec::new();
+    for (what, rows) in [("request", requests), ("invitation", invitations)] {
+        for found in rows {
+            if let Some(person) = store::person(found.try_get(1)?)?
+                && person != row.person
+            {
+                let name = format!("{} {}", person.given_name, person.surname);
+                open.push(OpenBefore { what, id: found.try_get(0)?, applicant: applicant.to_owned(), name });
+            }
+        }
+    }
+    Ok(open)
+}
+
 impl Authority {
     /// Imports organisations, contracts and applicants; existing ones are updated. All rows or none.
     ///
@@ -285,10 +337,12 @@ impl Authority {
         }
         let now = self.now_seconds();
         let count = rows.len();
-        self.database
+        let open = self
+            .database
             .write(|connection| {
                 let rows = rows.clone();
                 Box::pin(async move {
+                    let mut open = Vec::new();
                     for (_, row) in rows {
                         sqlx::query(
                             "INSERT INTO organisation (ico, name) VALUES ($1, $2) \
@@ -315,11 +369,11 @@ impl Authority {
                         .await?;
                         let language = if row.language.trim().is_empty() { "cs" } else { row.language.trim() };
                         sqlx::query(
-                            "INSERT INTO applicant (id, contract, given_name, surname, email, three_years, language) \
-                             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET \
+                            "INSERT INTO applicant (id, contract, given_name, surname, email, three_years, language, active) \
+                             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET \
                              contract = excluded.contract, given_name = excluded.given_name, \
                              surname = excluded.surname, email = excluded.email, \
-                             three_years = excluded.three_years, language = excluded.language",
+                             three_years = excluded.three_years, language = excluded.language, active = excluded.active",
                         )
                         .bind(row.applicant.trim().to_owned())
                         .bind(row.contract.trim().to_owned())
@@ -328,15 +382,18 @@ impl Authority {
                         .bind(row.email.trim().to_owned())
                         .bind(yes(&row.three_years))
                         .bind(language.to_owned())
+                        .bind(i64::from(row.active.trim().is_empty() || flag(&row.active) == Some(true)))
                         .execute(&mut *connection)
                         .await?;
+                        open.extend(open_before(connection, row.applicant.trim(), now).await?);
                     }
-                    audit::append(connection, now, "office-import", &format!("{count} applicants")).await
+                    audit::append(connection, now, "office-import", &format!("{count} applicants")).await?;
+                    Ok(open)
                 })
             })
             .await
             .map_err(|error: sqlx::Error| OfficeError::from(error))?;
-        Ok(ImportReport { applicants: count })
+        Ok(ImportReport { applicants: count, open })
     }
 
     /// Invites an applicant to a first certificate.
@@ -363,17 +420,19 @@ impl Authority {
         self.database
             .write(|connection| {
                 let (reference, sealed) = (reference.clone(), sealed.clone());
-                let (applicant, profile) = (applicant.to_owned(), profile.to_owned());
+                let (applicant, profile, person) = (applicant.to_owned(), profile.to_owned(), store::kept(&person));
                 Box::pin(async move {
                     let detail = format!("{applicant} {profile} reference {reference}");
                     sqlx::query(
-                        "INSERT INTO invitation (reference, code, applicant, profile, expires) VALUES ($1, $2, $3, $4, $5)",
+                        "INSERT INTO invitation (reference, code, applicant, profile, expires, person) \
+                         VALUES ($1, $2, $3, $4, $5, $6)",
                     )
                     .bind(reference)
                     .bind(sealed)
                     .bind(applicant)
                     .bind(profile)
                     .bind(now + INVITATION_DAYS * 86_400)
+                    .bind(person)
                     .execute(&mut *connection)
                     .await?;
                     audit::append(connection, now, "invited", &detail).await
@@ -403,6 +462,9 @@ impl Authority {
             .into_iter()
             .map(|row| RequestLine {
                 certificate: row.issuer.zip(row.serial).map(|(issuer, serial)| format!("{issuer} {serial}")),
+                name: row.person.map(|person| {
+                    format!("{} {}, {}, {}", person.given_name, person.surname, person.organisation, person.email)
+                }),
                 id: row.id,
                 applicant: row.applicant,
                 profile: row.profile,
@@ -445,7 +507,7 @@ impl Authority {
                     if !approve && let Some(applicant) = store::applicant(connection, &row.applicant, now).await? {
                         let note = note.unwrap_or_default();
                         let arguments = [("number", id.as_str()), ("why", note.as_str())];
-                        let letter = Letter::new(format!("refused-{id}"), "refused", &applicant, &arguments);
+                        let letter = Letter::new(format!("refused-{id}"), "refused", &applicant.person, &arguments);
                         letter.put(connection, now).await?;
                     }
                     Ok(())

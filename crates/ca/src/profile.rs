@@ -6,6 +6,7 @@ use der::asn1::{Ia5String, OctetString};
 use obnova_lifecycle::issuance::{ONE_YEAR, THREE_YEARS};
 use obnova_pki::certificate::{Extension, ToBeSigned, extension, key_identifier, raw_extension};
 use obnova_pki::{FormatError, Name, Serial, SignatureAlgorithm, Verifier, oid, qualified};
+use serde::{Deserialize, Serialize};
 use x509_cert::ext::pkix::certpolicy::PolicyInformation;
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
@@ -69,8 +70,8 @@ pub(crate) fn name_of(certificate: &obnova_pki::Certificate) -> &'static str {
     }
 }
 
-/// The person that a certificate names.
-#[derive(Debug, Clone)]
+/// The person that a certificate names, and the language of their letters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Person {
     pub(crate) id: String,
     pub(crate) given_name: String,
@@ -78,6 +79,7 @@ pub(crate) struct Person {
     pub(crate) email: String,
     pub(crate) organisation: String,
     pub(crate) ico: String,
+    pub(crate) language: String,
 }
 
 impl Person {

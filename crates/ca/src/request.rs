@@ -1,8 +1,10 @@
 //! What a request for a certificate becomes: checked, decided, recorded, and answered as it stands.
 
-use obnova_crypto::Primitives;
+use std::time::{Duration, Instant};
+
 use obnova_lifecycle::issuance::{Facts, Reason, Verdict, authorize};
 use obnova_lifecycle::successor::{Obstacle, Successor};
+use obnova_pki::certificate::Extension;
 use obnova_pki::cmp::{BodyKind, CertificateResponse, Failure, Message, StatusInfo};
 use obnova_pki::crmf::CertificateId;
 use obnova_pki::{Certificate, Name, oid};
@@ -11,8 +13,8 @@ use obnova_serve::database::is_duplicate;
 
 use crate::authority::Authority;
 use crate::intake::{Along, Answer, Reading, Refusal, Sender};
-use crate::issue::{Draft, Signed};
-use crate::profile::{self, Profile};
+use crate::issue::{Claim, Draft, Signed};
+use crate::profile::{self, Person, Profile};
 use crate::store::{self, ApplicantRow, NewRequest, RequestRow};
 
 /// What a request asks for, in either of its two forms.
@@ -21,10 +23,41 @@ pub(crate) struct Asked {
     pub(crate) subject: Option<Name>,
     pub(crate) public_key: Vec<u8>,
     pub(crate) old: Option<CertificateId>,
+    /// Extensions asked for.
+    pub(crate) extensions: Vec<Extension>,
+    /// Whether it asks for more than subject, key and extensions: validity, issuer, serial number.
+    pub(crate) asks_more: bool,
 }
+
+/// How long an answer waits for a signature that another one is just making.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 pub(crate) fn used_invitation() -> Refusal {
     Refusal::new(Failure::NotAuthorized, "the invitation was used already; ask for a new one")
+}
+
+fn transaction_in_use() -> Refusal {
+    Refusal::new(Failure::TransactionInUse, "this transactionID belongs to another request")
+}
+
+/// What the transaction found that was to record a request.
+enum Recorded {
+    /// It is there now.
+    New,
+    /// It was there already.
+    Before(RequestRow),
+}
+
+/// Whether the certificate will differ from what was asked for: the authority decides subject and extensions alone.
+fn is_modified(subject: Option<&Name>, extensions: &[Extension], person: &Person) -> bool {
+    let other_subject = match (subject, person.subject()) {
+        (None, _) => false,
+        (Some(asked), _) if asked.is_empty() => false,
+        (Some(asked), Ok(own)) => *asked != own,
+        (Some(_), Err(_)) => true,
+    };
+    // Which extensions a certificate has is the profile's matter; whoever asks for any is told to compare.
+    other_subject || !extensions.is_empty()
 }
 
 /// The kind of answer that a request's kind wants.
@@ -83,8 +116,7 @@ impl Authority {
         asked: Asked,
         mut reading: Reading,
     ) -> Result<Answer, Refusal> {
-        let Asked { id: cert_req_id, subject, public_key, old } = asked;
-        obnova_pki::KeyKind::of(&public_key).map_err(|error| Refusal::new(Failure::BadAlgorithm, error.to_string()))?;
+        let Asked { id: cert_req_id, subject, public_key, old, extensions, asks_more } = asked;
         let kind = message.body.kind;
         let transaction = hex::encode(&message.header.transaction_id);
         let now = self.now_seconds();
@@ -97,10 +129,10 @@ impl Authority {
         drop(reading);
         if let Some(row) = known {
             // A crash between record and stored answer: the same key and sender go on where they were.
-            if row.public_key == public_key && row.sender == sender.name() {
-                return self.proceed(row).await;
-            }
-            return Err(Refusal::new(Failure::TransactionInUse, "this transactionID belongs to another request"));
+            return match row.public_key == public_key && row.sender == sender.name() {
+                true => self.proceed(row).await,
+                false => Err(transaction_in_use()),
+            };
         }
         let applicant = applicant
             .ok_or_else(|| Refusal::new(Failure::NotAuthorized, "no-contract: the applicant is not on any contract"))?;
@@ -110,25 +142,37 @@ impl Authority {
         };
         let profile = Profile::from_name(&profile_name)
             .ok_or_else(|| Refusal::new(Failure::BadTemplate, format!("profile {profile_name} is not known")))?;
-        if kind == BodyKind::KeyUpdateRequest {
-            let predecessor = predecessor.ok_or_else(|| {
-                Refusal::new(Failure::NotAuthorized, "a key update is signed by the certificate it follows")
-            })?;
+        if kind == BodyKind::KeyUpdateRequest && predecessor.is_none() {
+            let words = "a key update is signed by the certificate it follows";
+            return Err(Refusal::new(Failure::NotAuthorized, words));
+        }
+        // The rules of a renewal belong to whoever holds a certificate, by whatever message they ask (RFC 9810 section
+        // 5.3.5 for kur; cr, ir and p10cr bring a certificate just the same).
+        if let Some(predecessor) = predecessor {
             let named = old
                 .as_ref()
                 .is_none_or(|old| old.issuer == *predecessor.issuer() && old.serial == *predecessor.serial());
             if !named {
                 return Err(Refusal::new(Failure::BadCertificateId, "oldCertID is not the certificate that signed"));
             }
-            let window = std::time::Duration::from_secs(u64::from(self.config.renewal_window_days) * 86_400);
+            let window = Duration::from_secs(u64::from(self.config.renewal_window_days) * 86_400);
             let asked = (subject.as_ref().unwrap_or(predecessor.subject()), public_key.as_slice());
             Successor::check(predecessor, false, Some(asked), Some(window), self.clock.now())
                 .map_err(|error| Refusal::new(Failure::NotAuthorized, error.code()))?;
         }
-        let verdict = authorize(&Self::facts(&applicant, profile, predecessor));
+        let person = applicant.person.clone();
+        let mut facts = Self::facts(&applicant, profile, predecessor);
+        if let Sender::Invited { person: Some(invited), .. } = sender
+            && **invited != person
+        {
+            // Somebody else stands in the row than was invited, or under another name: a clerk looks at it.
+            facts.changed.get_or_insert_with(|| "invitation".to_owned());
+        }
+        let verdict = authorize(&facts);
         let (state, reason) = match verdict {
             Verdict::Issue => ("approved", None),
             Verdict::Wait(reason) => ("waiting", Some(reason.code().to_owned())),
+            Verdict::Other => ("waiting", Some(Reason::Approval.code().to_owned())),
             Verdict::Refuse(reason) => ("refused", Some(reason.code().to_owned())),
         };
         let mut row = RequestRow {
@@ -146,10 +190,12 @@ impl Authority {
             issuer: None,
             serial: None,
             created: now,
+            modified: asks_more || is_modified(subject.as_ref(), &extensions, &person),
+            person: Some(person),
         };
         let draft = match verdict {
             Verdict::Issue => {
-                let draft = self.draft(&row, &applicant)?;
+                let draft = self.draft(&row)?;
                 // Request and record are one transaction: what is approved at once needs no second one.
                 row.state = "signing".to_owned();
                 (row.issuer, row.serial) = (Some(draft.issuer.to_owned()), Some(draft.serial.hexadecimal()));
@@ -157,10 +203,11 @@ impl Authority {
             }
             _ => None,
         };
-        self.record_request(sender, &row, predecessor, draft.as_ref()).await?;
-        match draft {
-            Some(draft) => self.granted(&row, self.sign(draft).await?),
-            None => self.proceed(row).await,
+        match (self.record_request(sender, &row, predecessor, draft.as_ref()).await?, draft) {
+            // The same message came twice at the same time, and the other one was first.
+            (Recorded::Before(row), _) => self.proceed(row).await,
+            (Recorded::New, Some(draft)) => self.granted(&row, self.sign(draft).await?),
+            (Recorded::New, None) => self.proceed(row).await,
         }
     }
 
@@ -176,13 +223,15 @@ impl Authority {
         Ok(asked.clone())
     }
 
+    /// Writes the request, and the record of its certificate where one is made at once. Whatever speaks against it is
+    /// looked at here once more, in the transaction that writes.
     async fn record_request(
         &self,
         sender: &Sender,
         row: &RequestRow,
         predecessor: Option<&Certificate>,
         draft: Option<&Draft>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Recorded, Refusal> {
         let reference = match sender {
             Sender::Invited { reference, .. } => Some(reference.clone()),
             Sender::Holder { .. } => None,
@@ -192,17 +241,33 @@ impl Authority {
             _ => None,
         };
         let now = row.created;
-        let key_hash = Primitives.fingerprint(&row.public_key);
-        let taken: Result<Option<Refusal>, sqlx::Error> = self
+        let identity = store::identity_of(&row.public_key);
+        let limit = usize::try_from(self.config.successors).unwrap_or(usize::MAX);
+        let done: Result<Result<Recorded, Refusal>, sqlx::Error> = self
             .database
             .write(|connection| {
                 let (reference, row, predecessor) = (reference.clone(), row.clone(), predecessor.clone());
-                let (key_hash, draft) = (key_hash.clone(), draft.cloned());
+                let (identity, draft) = (identity.clone(), draft.cloned());
                 Box::pin(async move {
+                    if let Some(known) = store::request(connection, &row.id).await? {
+                        return Ok(match known.public_key == row.public_key && known.sender == row.sender {
+                            true => Ok(Recorded::Before(known)),
+                            false => Err(transaction_in_use()),
+                        });
+                    }
                     // The same key must not be certified twice (TS 119 312), nor two people share one.
-                    if store::is_key_used(connection, &row.public_key, &key_hash).await? {
+                    if store::is_key_used(connection, &identity, &row.id).await? {
                         let words = "same-key: this key has a certificate or a request already; make a new one";
-                        return Ok(Some(Refusal::new(Failure::BadTemplate, words)));
+                        return Ok(Err(Refusal::new(Failure::BadTemplate, words)));
+                    }
+                    if let Some((issuer, serial)) = &predecessor {
+                        let others = store::successor_requests(connection, (issuer, serial), &row.id).await?;
+                        if let Some(last) = others.last()
+                            && others.len() >= limit
+                        {
+                            let words = format!("already-renewed: request {last} follows this certificate already");
+                            return Ok(Err(Refusal::new(Failure::NotAuthorized, words)));
+                        }
                     }
                     if let Some(reference) = reference {
                         // Used once: of two requests at the same time, one finds it free.
@@ -213,7 +278,7 @@ impl Authority {
                                 .execute(&mut *connection)
                                 .await?;
                         if claimed.rows_affected() != 1 {
-                            return Ok(Some(used_invitation()));
+                            return Ok(Err(used_invitation()));
                         }
                     }
                     let received = format!("{} {} {}", row.id, row.applicant, row.state);
@@ -227,14 +292,14 @@ impl Authority {
                         }
                         None => audit::append(connection, now, "request-received", &received).await?,
                     }
-                    Ok(None)
+                    Ok(Ok(Recorded::New))
                 })
             })
             .await;
-        match taken {
-            Ok(None) => Ok(()),
-            Ok(Some(refusal)) => Err(refusal),
-            // The same message came twice at the same time, or the serial number exists: asked again, it fits.
+        match done {
+            Ok(recorded) => recorded,
+            // The same message came to another process at the same time, or the serial number exists: asked again, it
+            // fits.
             Err(error) if is_duplicate(&error) => {
                 Err(Refusal::new(Failure::SystemUnavailable, "the request is being worked on; ask again"))
             }
@@ -252,7 +317,11 @@ impl Authority {
     fn certificate_answer(&self, row: &RequestRow, certificate: &Certificate) -> Result<Answer, Refusal> {
         let response = CertificateResponse {
             id: row.cert_req_id,
-            status: StatusInfo::accepted(),
+            // RFC 9810 section 5.2.3: what differs from what was asked for is told.
+            status: match row.modified {
+                true => StatusInfo::modified("the certificate differs from the template: compare it"),
+                false => StatusInfo::accepted(),
+            },
             certificate: Some(certificate.der().to_vec()),
             // RFC 9483 section 4.1.1: a first certificate under a shared secret brings the root with it.
             ca_certificates: match row.sender.starts_with("invitation") {
@@ -265,20 +334,43 @@ impl Authority {
         Ok(answer)
     }
 
-    /// The answer to a request as it stands now: a certificate, waiting, or refused.
-    pub(crate) async fn proceed(&self, row: RequestRow) -> Result<Answer, Refusal> {
-        let status = match row.state.as_str() {
-            "waiting" => StatusInfo::waiting(row.reason.as_deref().unwrap_or("approval")),
-            "refused" => {
-                let reason = row.reason.as_deref().unwrap_or("by-clerk");
-                let text = match &row.note {
-                    Some(note) => format!("{reason}: {note}"),
-                    None => reason.to_owned(),
-                };
-                StatusInfo::rejection(Failure::NotAuthorized, text)
+    /// The answer to a request as it stands now: a certificate, waiting, or refused. A signature that another message
+    /// of the same request is just making is waited for.
+    pub(crate) async fn proceed(&self, mut row: RequestRow) -> Result<Answer, Refusal> {
+        let begun = Instant::now();
+        let status = loop {
+            match row.state.as_str() {
+                "waiting" => break StatusInfo::waiting(row.reason.as_deref().unwrap_or("approval")),
+                "refused" => {
+                    let reason = row.reason.as_deref().unwrap_or("by-clerk");
+                    let text = match &row.note {
+                        Some(note) => format!("{reason}: {note}"),
+                        None => reason.to_owned(),
+                    };
+                    break StatusInfo::rejection(Failure::NotAuthorized, text);
+                }
+                "rejected" => {
+                    let words = "the certificate was refused by its holder, and revoked";
+                    break StatusInfo::rejection(Failure::CertificateRevoked, words);
+                }
+                "issued" | "confirmed" => return self.certificate_answer(&row, &self.certificate_of(&row).await?),
+                "approved" => match self.issue(&row).await? {
+                    Claim::Signed(signed) => return self.granted(&row, *signed),
+                    Claim::Refused | Claim::Elsewhere => {}
+                },
+                "signing" if begun.elapsed() > PATIENCE => {
+                    return Err(Refusal::new(Failure::SystemUnavailable, "the certificate is being signed; ask again"));
+                }
+                "signing" => tokio::time::sleep(Duration::from_millis(25)).await,
+                other => {
+                    tracing::error!(request = row.id, state = other, "a request is in a state that is not known");
+                    return Err(Refusal::new(Failure::SystemFailure, "the authority could not do this now"));
+                }
             }
-            "approved" => return self.granted(&row, self.issue(&row).await?),
-            _ => return self.certificate_answer(&row, &self.certificate_of(&row).await?),
+            let mut reading = self.database.pool().acquire().await?;
+            row = store::request(&mut reading, &row.id)
+                .await?
+                .ok_or_else(|| Refusal::new(Failure::SystemFailure, "the request is gone"))?;
         };
         let response =
             CertificateResponse { id: row.cert_req_id, status, certificate: None, ca_certificates: Vec::new() };

@@ -1,6 +1,10 @@
 //! What the authority keeps, row by row.
 
+use obnova_crypto::Primitives;
 use obnova_lifecycle::issuance::Facts;
+use obnova_pki::Certificate;
+use obnova_pki::signature::key_identity;
+use obnova_serve::database::Database;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -61,21 +65,91 @@ pub(crate) async fn certificate_by(
         .transpose()
 }
 
-/// Whether a key was certified here, or waits for it; then nobody else may ask with it.
+/// SHA-256 of what a public key is, however it is written ([`key_identity`]).
+pub(crate) fn identity_of(public_key: &[u8]) -> String {
+    Primitives.fingerprint(&key_identity(public_key))
+}
+
+/// Whether a key was certified here, or waits for it, for another request than this one.
 pub(crate) async fn is_key_used(
     connection: &mut AnyConnection,
-    public_key: &[u8],
-    key_hash: &str,
+    identity: &str,
+    request: &str,
 ) -> Result<bool, sqlx::Error> {
     let used = sqlx::query(
-        "SELECT 1 FROM certificate WHERE key_hash = $1 AND state <> 'abandoned' UNION ALL \
-         SELECT 1 FROM request WHERE public_key = $2 AND state IN ('waiting', 'approved', 'signing') LIMIT 1",
+        "SELECT 1 FROM certificate WHERE key_identity = $1 AND state <> 'abandoned' AND request <> $2 UNION ALL \
+         SELECT 1 FROM request WHERE key_identity = $1 AND id <> $2 AND state IN ('waiting', 'approved', 'signing') \
+         LIMIT 1",
     )
-    .bind(key_hash.to_owned())
-    .bind(public_key.to_vec())
+    .bind(identity.to_owned())
+    .bind(request.to_owned())
     .fetch_optional(connection)
     .await?;
     Ok(used.is_some())
+}
+
+/// Other requests that follow this certificate: those that are still open, and those that brought a certificate which was
+/// not revoked.
+pub(crate) async fn successor_requests(
+    connection: &mut AnyConnection,
+    (issuer, serial): (&str, &str),
+    request: &str,
+) -> Result<Vec<String>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT r.id FROM request r LEFT JOIN certificate c ON c.issuer = r.issuer AND c.serial = r.serial \
+         WHERE r.predecessor_issuer = $1 AND r.predecessor_serial = $2 AND r.id <> $3 \
+         AND (r.state IN ('waiting', 'approved', 'signing') OR c.state = 'issued') ORDER BY r.created",
+    )
+    .bind(issuer.to_owned())
+    .bind(serial.to_owned())
+    .bind(request.to_owned())
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// Whether an older version left keys without their identity.
+pub(crate) async fn lacks_identities(database: &Database) -> Result<bool, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT 1 FROM certificate WHERE key_identity IS NULL UNION ALL \
+         SELECT 1 FROM request WHERE key_identity IS NULL LIMIT 1",
+    )
+    .fetch_optional(database.pool())
+    .await?;
+    Ok(row.is_some())
+}
+
+/// Fills in what older versions did not write: the identity of every key.
+pub(crate) async fn fill_identities(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    let rows = sqlx::query("SELECT issuer, serial, tbs, der FROM certificate WHERE key_identity IS NULL")
+        .fetch_all(&mut *connection)
+        .await?;
+    for row in rows {
+        let (issuer, serial): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let (tbs, der): (Vec<u8>, Option<Vec<u8>>) = (row.try_get(2)?, row.try_get(3)?);
+        let key = match der.and_then(|der| Certificate::from_der(&der).ok()) {
+            Some(certificate) => certificate.public_key().to_vec(),
+            None => obnova_pki::certificate::public_key_of(&tbs).unwrap_or(tbs),
+        };
+        sqlx::query("UPDATE certificate SET key_identity = $1 WHERE issuer = $2 AND serial = $3")
+            .bind(identity_of(&key))
+            .bind(issuer)
+            .bind(serial)
+            .execute(&mut *connection)
+            .await?;
+    }
+    let rows = sqlx::query("SELECT id, public_key FROM request WHERE key_identity IS NULL")
+        .fetch_all(&mut *connection)
+        .await?;
+    for row in rows {
+        let (id, key): (String, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
+        sqlx::query("UPDATE request SET key_identity = $1 WHERE id = $2")
+            .bind(identity_of(&key))
+            .bind(id)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }
 
 /// A request's record.
@@ -95,10 +169,25 @@ pub(crate) struct RequestRow {
     pub(crate) issuer: Option<String>,
     pub(crate) serial: Option<String>,
     pub(crate) created: i64,
+    /// The person as they were at the request; `None` in rows of version 0.1.0.
+    pub(crate) person: Option<Person>,
+    /// Whether the template asked for something that the certificate does not have.
+    pub(crate) modified: bool,
 }
 
 const REQUEST: &str = "SELECT id, kind, cert_req_id, sender, applicant, profile, public_key, implicit_confirm, \
-     state, reason, note, issuer, serial, created FROM request";
+     state, reason, note, issuer, serial, created, person, modified FROM request";
+
+/// A person as a row keeps them.
+pub(crate) fn person(kept: Option<String>) -> Result<Option<Person>, sqlx::Error> {
+    let read = |text: String| serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()));
+    kept.map(read).transpose()
+}
+
+/// A person as a row will keep them.
+pub(crate) fn kept(person: &Person) -> String {
+    serde_json::to_string(person).unwrap_or_default()
+}
 
 fn request_row(row: &AnyRow) -> Result<RequestRow, sqlx::Error> {
     Ok(RequestRow {
@@ -116,6 +205,8 @@ fn request_row(row: &AnyRow) -> Result<RequestRow, sqlx::Error> {
         issuer: row.try_get(11)?,
         serial: row.try_get(12)?,
         created: row.try_get(13)?,
+        person: person(row.try_get(14)?)?,
+        modified: row.try_get::<i64, _>(15)? != 0,
     })
 }
 
@@ -145,8 +236,8 @@ pub(crate) async fn insert_request(connection: &mut AnyConnection, new: &NewRequ
     let row = &new.row;
     sqlx::query(
         "INSERT INTO request (id, kind, cert_req_id, sender, applicant, profile, public_key, predecessor_issuer, \
-         predecessor_serial, implicit_confirm, state, reason, created, issuer, serial) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+         predecessor_serial, implicit_confirm, state, reason, created, issuer, serial, key_identity, person, modified) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     )
     .bind(row.id.clone())
     .bind(row.kind)
@@ -163,6 +254,9 @@ pub(crate) async fn insert_request(connection: &mut AnyConnection, new: &NewRequ
     .bind(row.created)
     .bind(row.issuer.clone())
     .bind(row.serial.clone())
+    .bind(identity_of(&row.public_key))
+    .bind(row.person.as_ref().map(kept))
+    .bind(i64::from(row.modified))
     .execute(connection)
     .await?;
     Ok(())
@@ -185,7 +279,6 @@ pub(crate) async fn set_request_state(
 #[derive(Debug, Clone)]
 pub(crate) struct ApplicantRow {
     pub(crate) person: Person,
-    pub(crate) language: String,
     pub(crate) facts: Facts,
 }
 
@@ -214,8 +307,8 @@ pub(crate) async fn applicant(
             email: row.try_get(3)?,
             organisation: row.try_get(11)?,
             ico: row.try_get(12)?,
+            language: row.try_get(5)?,
         },
-        language: row.try_get(5)?,
         facts: Facts {
             on_contract: flag(6)?,
             debt_days: debt_since.map_or(0, |since| (now - since) / 86_400),

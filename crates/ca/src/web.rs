@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use obnova_crypto::Primitives;
 use obnova_lifecycle::document::{
-    CertificateName, Directory, Octets, RequestState, RequestStatus, VerdictAnswer, VerdictQuestion, name,
+    CertificateName, Directory, Octets, Product, RequestState, RequestStatus, VerdictAnswer, VerdictQuestion, name,
 };
 use obnova_lifecycle::issuance::{Reason, Verdict, authorize};
 use obnova_lifecycle::successor::Successor;
@@ -89,8 +89,22 @@ async fn directory(State(authority): Role) -> Response {
         oldest_middleware: authority.config.oldest_middleware.clone(),
         identity: authority.identity.clone(),
         desk: authority.config.desk.clone(),
+        products: products(),
     })
     .into_response()
+}
+
+/// Which keys each profile takes, and which of them decrypt ([`crate::profile::person`]).
+fn products() -> Vec<Product> {
+    let names = |kinds: &[&str]| kinds.iter().map(|kind| (*kind).to_owned()).collect::<Vec<_>>();
+    let (rsa, all) = (["RSA-2048", "RSA-3072", "RSA-4096"], ["P-256", "P-384", "RSA-2048", "RSA-3072", "RSA-4096"]);
+    ["qualified", "qualified-device", "commercial"]
+        .map(|profile| Product {
+            profile: profile.to_owned(),
+            keys: names(&all),
+            encrypting: if profile == "commercial" { names(&rsa) } else { Vec::new() },
+        })
+        .to_vec()
 }
 
 async fn verdict(State(authority): Role, body: Bytes) -> Response {
@@ -120,7 +134,7 @@ async fn verdict(State(authority): Role, body: Bytes) -> Response {
     }
     let answer = |verdict: Verdict| {
         let who = match verdict {
-            Verdict::Issue => None,
+            Verdict::Issue | Verdict::Other => None,
             Verdict::Wait(reason) | Verdict::Refuse(reason) => Some(reason.who()),
         };
         axum::Json(VerdictAnswer { document: name::VERDICT.to_owned(), verdict, who }).into_response()

@@ -81,6 +81,8 @@ pub(crate) enum Command {
         onto: Option<String>,
         #[arg(long)]
         lose_old_mail: bool,
+        #[arg(long)]
+        lose_abilities: bool,
         #[arg(long, requires = "anchor", conflicts_with = "est")]
         cmp: Option<String>,
         #[arg(long, requires = "anchor")]
@@ -89,6 +91,8 @@ pub(crate) enum Command {
         anchor: Option<PathBuf>,
         #[arg(long)]
         tls_sha256: Option<String>,
+        #[arg(long, requires = "cmp")]
+        cmp_signer: Option<PathBuf>,
     },
     Request {
         certificate: String,
@@ -157,6 +161,8 @@ pub(crate) enum Command {
         lose_old_mail: bool,
         #[arg(long)]
         give_up: Vec<String>,
+        #[arg(long)]
+        unrelated: Vec<String>,
     },
     Restore {
         certificate: String,

@@ -118,10 +118,21 @@ pub(crate) fn clean(context: &Context, options: &CleanupOptions, dry_run: bool) 
                     view.hexadecimal,
                     days(texts, view.days_left)
                 ),
-                None => format!("{} {} {}", texts.get("clean-key", &[]), item.key, &item.key_sha256[..16]),
+                None => match &item.unread {
+                    Some(view) => words::unread(texts, view).join(" "),
+                    None => format!("{} {} {}", texts.get("clean-key", &[]), item.key, &item.key_sha256[..16]),
+                },
             };
             let journey = item.journey.as_ref().map(|id| format!(" ({id})")).unwrap_or_default();
             context.output.line(&format!(" {mark} {what}\n     {}{journey}", texts.get(item.why, &[])));
+            if item.copies > 1 {
+                let copies = texts.get("clean-copies", &[("count", &item.copies.to_string())]);
+                context.output.line(&format!("     {copies}"));
+            }
+            for identity in &item.claimed_by {
+                let words = [("identity", identity.get(..16).unwrap_or(identity))];
+                context.output.line(&format!("     {}", texts.get("clean-claimed-by", &words)));
+            }
         }
     }
     if !items.iter().any(|item| item.may_go) {

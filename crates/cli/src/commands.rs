@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::{CommandFactory, FromArgMatches};
 use obnova_client::{
     AuthorityRecord, BackupSetting, CertificateView, CleanupOptions, ClientError, Flow, GivenFields, Home, Inventory,
-    Invitation, Journey, JourneyView, PinSource, Preflight, Removal, RenewOptions, StoreSetting, SystemClock,
-    anchor_file,
+    Invitation, Journey, JourneyView, Preflight, Removal, RenewOptions, StoreSetting, SystemClock, anchor_file,
 };
+use obnova_lifecycle::document::Octets;
 use obnova_pki::{Certificate, KeyKind};
 use obnova_texts::{Language, Texts};
 use serde_json::json;
@@ -102,34 +102,16 @@ fn key_kind(text: Option<&str>) -> Result<Option<KeyKind>, ClientError> {
     }))
 }
 
-/// Opens all stores; PKCS#12 files are opened with their password when one can be had.
+/// Opens all stores; PKCS#12 files are opened with their password when one can be had, each for itself.
 pub(crate) fn unlocked(context: &Context) -> Result<Inventory, ClientError> {
-    let inventory = Inventory::open(&context.home, &context.extra)?;
-    for (_, store) in inventory.needs_password() {
-        let info = store.lock().info()?;
-        match context.prompt.pin(&info) {
-            Ok(pin) => store.lock().unlock(&pin, false)?,
-            Err(error) => context.output.error(&error),
-        }
-    }
+    let mut inventory = Inventory::open(&context.home, &context.extra)?;
+    inventory.open_files(&context.prompt);
     Ok(inventory)
-}
-
-fn is_named(view: &CertificateView, text: &str) -> bool {
-    view.kind == text
-        || obnova_pki::Serial::candidates(text)
-            .is_ok_and(|all| all.iter().any(|serial| serial.hexadecimal() == view.hexadecimal))
 }
 
 pub(crate) fn find(context: &Context, inventory: &Inventory, text: &str) -> Result<(String, Certificate), ClientError> {
     use obnova_client::Clock;
-    let now = context.clock.now();
-    inventory
-        .certificates()
-        .into_iter()
-        .filter(|(store, certificate)| is_named(&CertificateView::of(certificate, store, now), text))
-        .max_by_key(|(_, certificate)| certificate.not_after())
-        .ok_or_else(|| ClientError::new("certificate-not-found", text))
+    inventory.meant_certificate(text, context.clock.now())
 }
 
 fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError> {
@@ -165,17 +147,21 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
             to_file,
             onto,
             lose_old_mail,
+            lose_abilities,
             cmp,
             est,
             anchor,
             tls_sha256,
+            cmp_signer,
         } => {
             if certificate.is_none() && !all {
                 return Err(ClientError::new("choose-certificate", "obnova renew --all | obnova renew SERIAL"));
             }
             match (cmp, est, anchor) {
-                (Some(cmp), _, Some(anchor)) => trust(context, &cmp, false, &anchor, tls_sha256)?,
-                (None, Some(est), Some(anchor)) => trust(context, &est, true, &anchor, tls_sha256)?,
+                (Some(cmp), _, Some(anchor)) => {
+                    trust(context, (&cmp, false), &anchor, tls_sha256, cmp_signer.as_deref())?;
+                }
+                (None, Some(est), Some(anchor)) => trust(context, (&est, true), &anchor, tls_sha256, None)?,
                 _ => {}
             }
             // A journal outlives the folder that the command was typed in.
@@ -188,6 +174,7 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
                 lose_old_mail,
                 onto,
                 store: None,
+                lose_abilities,
             };
             renew(context, &options, dry_run)
         }
@@ -199,7 +186,10 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
                 text.push_str(&format!("{}  {state}  {}\n", journey.id, journey.authority));
                 for item in &journey.items {
                     let station = texts.get(&format!("station-{}", item.station), &[]);
-                    let why = item.refused.clone().unwrap_or_default();
+                    let mut why = item.refused.clone().unwrap_or_default();
+                    if item.not_taken {
+                        why = format!("{} {why}", texts.get("item-not-taken", &[]));
+                    }
                     text.push_str(&format!("  {}: {station} {why}\n", texts.get(&format!("kind-{}", item.kind), &[])));
                 }
             }
@@ -243,8 +233,8 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
         }
         Command::Pin { command } => care::pin(context, command),
         Command::Token { command } => care::token(context, command),
-        Command::Clean { store, dry_run, lose_old_mail, give_up } => {
-            let options = CleanupOptions { store, lose_old_mail, given_up: give_up };
+        Command::Clean { store, dry_run, lose_old_mail, give_up, unrelated } => {
+            let options = CleanupOptions { store, lose_old_mail, given_up: give_up, unrelated };
             care::clean(context, &options, dry_run)
         }
         Command::Restore { certificate } => care::undo(context, &certificate),
@@ -269,13 +259,15 @@ fn perform(context: &Context, command: Command) -> Result<ExitCode, ClientError>
 /// Remembers a CMP or EST authority that was given by address and trust anchor.
 fn trust(
     context: &Context,
-    address: &str,
-    is_est: bool,
+    (address, is_est): (&str, bool),
     anchor: &Path,
     tls_sha256: Option<String>,
+    signer: Option<&Path>,
 ) -> Result<(), ClientError> {
     let certificate = anchor_file(anchor)?;
-    context.home.remember(&AuthorityRecord::by_address(address, is_est, &certificate, tls_sha256)?)
+    let mut record = AuthorityRecord::by_address(address, is_est, &certificate, tls_sha256)?;
+    record.signer = signer.map(anchor_file).transpose()?.map(|signer| Octets(signer.der().to_vec()));
+    context.home.remember(&record)
 }
 
 pub(crate) fn card(texts: Texts, view: &CertificateView) -> String {
@@ -329,6 +321,7 @@ pub(crate) fn renew_in(
         let kind = texts.get(&format!("kind-{}", item.certificate.kind), &[]);
         let verdict = texts.get(&format!("reason-{}", item.verdict), &[]);
         lines.push(format!("  {kind}, {}: {verdict}", days(texts, item.certificate.days_left)));
+        lines.extend(obnova_client::words::key_change(texts, item).into_iter().map(|line| format!("    {line}")));
     }
     if let Some(file) = &view.file {
         lines.push(format!("  {}", texts.get("plan-file", &[("file", file)])));
@@ -446,6 +439,10 @@ fn finish(context: &Context, ids: &[String], flow: &Flow) -> Result<ExitCode, Cl
                 context.output.line(&texts.get("account-tell", &words));
             }
             (ExitCode::from(WAITING), json!({ "state": "tell", "accounts": accounts, "journeys": journeys }))
+        }
+        Flow::NotTaken(why) => {
+            context.output.data(text.trim_end(), &json!({ "state": "not-taken", "why": why, "journeys": journeys }));
+            return Err(ClientError::new("certificate-not-taken", why));
         }
         Flow::Refused(why) => {
             context.output.data(text.trim_end(), &json!({ "state": "refused", "why": why, "journeys": journeys }));

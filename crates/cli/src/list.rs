@@ -23,11 +23,17 @@ pub(crate) fn list(context: &Context, words: &[String]) -> Result<ExitCode, Clie
     let texts = context.output.texts;
     let inventory = unlocked(context)?;
     let (mut stores, mut certificates) = (inventory.stores(), inventory.views(context.clock.now()));
-    let mut cards = inventory.cards();
+    let (mut cards, mut unread) = (inventory.cards(), inventory.unread(context.clock.now()));
     if !words.is_empty() {
         certificates.retain(|view| is_meant(view, words));
         stores.retain(|store| certificates.iter().any(|view| view.store == store.id));
         cards = &[];
+        unread.retain(|view| {
+            let text = format!("{} {}", view.number(), view.name.as_deref().unwrap_or_default()).to_lowercase();
+            words.iter().all(|word| text.contains(&word.to_lowercase()))
+        });
+        stores.extend(inventory.stores().into_iter().filter(|store| unread.iter().any(|view| view.store == store.id)));
+        stores.dedup_by(|a, b| a.id == b.id);
     }
     let (stores, certificates) = (stores, certificates);
     let mut lines = Vec::new();
@@ -42,15 +48,19 @@ pub(crate) fn list(context: &Context, words: &[String]) -> Result<ExitCode, Clie
         for view in certificates.iter().filter(|view| view.store == store.id) {
             certificate(texts, view, &mut lines);
         }
+        for view in unread.iter().filter(|view| view.store == store.id) {
+            let told = words::unread(texts, view).into_iter().enumerate();
+            lines.extend(told.map(|(nth, line)| format!("  {}{line}", if nth == 0 { "" } else { "               " })));
+        }
     }
-    if certificates.is_empty() && !words.is_empty() {
+    if certificates.is_empty() && unread.is_empty() && !words.is_empty() {
         lines.push(texts.get("nothing-found", &[]));
     }
     for one in cards {
         let told = words::card(texts, one).into_iter().enumerate();
         lines.extend(told.map(|(nth, line)| if nth == 0 { line } else { format!("  {line}") }));
     }
-    let data = json!({ "stores": stores, "certificates": certificates, "cards": cards });
+    let data = json!({ "stores": stores, "certificates": certificates, "unread": unread, "cards": cards });
     context.output.data(&lines.join("\n"), &data);
     Ok(ExitCode::SUCCESS)
 }

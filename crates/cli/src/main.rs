@@ -21,5 +21,9 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         };
     }
-    commands::run()
+    // A terminal that is closed ends no renewal in the middle: it goes on to where it waits or is done.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGHUP, std::sync::Arc::default());
+    let code = commands::run();
+    if output::is_lost() { ExitCode::FAILURE } else { code }
 }

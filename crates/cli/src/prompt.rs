@@ -1,23 +1,42 @@
 //! PINs and questions: from flags, from standard input, or asked at the terminal.
 
 use std::cell::RefCell;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use obnova_client::{ClientError, Field, GivenFields, Pin, PinSource};
 use obnova_lifecycle::port::{StoreInfo, StoreKind};
 use obnova_texts::Texts;
+use zeroize::Zeroizing;
 
 use crate::arguments::Common;
+use crate::output::ask;
 
-fn line(text: &str) -> Pin {
-    Pin::new(text.lines().next().unwrap_or_default().to_owned())
+/// The first line of octets as a secret: UTF-8, or UTF-16 as some editors and shells write it; the mark that they put
+/// before it is no part of it.
+fn first_line(octets: &[u8], place: &str) -> Result<Pin, ClientError> {
+    let wide = |units: fn([u8; 2]) -> u16| -> Vec<u16> {
+        octets[2..].chunks_exact(2).map(|pair| units([pair[0], pair[1]])).collect()
+    };
+    let text = match octets {
+        [0xFF, 0xFE, ..] => String::from_utf16(&wide(u16::from_le_bytes)).ok(),
+        [0xFE, 0xFF, ..] => String::from_utf16(&wide(u16::from_be_bytes)).ok(),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
+        _ => String::from_utf8(octets.to_vec()).ok(),
+    };
+    let text = Zeroizing::new(text.ok_or_else(|| ClientError::new("secret-not-text", place))?);
+    let line = text.lines().next().unwrap_or_default();
+    // Nothing is no secret: it would cost a try.
+    if line.is_empty() {
+        return Err(ClientError::new("pin-needed", place));
+    }
+    Ok(Pin::new(line.to_owned()))
 }
 
 fn first_line_of(file: &Path) -> Result<Pin, ClientError> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| ClientError::new("file-error", format!("{}: {error}", file.display())))?;
-    Ok(line(&text))
+    let octets =
+        std::fs::read(file).map_err(|error| ClientError::new("file-error", format!("{}: {error}", file.display())))?;
+    first_line(&Zeroizing::new(octets), &file.display().to_string())
 }
 
 /// Where PINs come from.
@@ -32,6 +51,10 @@ pub(crate) struct Prompt {
     /// Fields of messages that flags gave.
     fields: GivenFields,
     last_try: bool,
+    /// Whether files were named on the command line: then a secret that is given beside them is theirs.
+    names_files: bool,
+    /// The store that a secret of the command line was spent on: a token's identifier, or a file's.
+    bound: RefCell<Option<StoreInfo>>,
     /// The first line of standard input, once it was read.
     given: RefCell<Option<Pin>>,
     /// What was typed, for the store that it was typed for.
@@ -50,6 +73,8 @@ impl Prompt {
             puk: None,
             fields: GivenFields::default(),
             last_try: common.last_try,
+            names_files: !common.file.is_empty(),
+            bound: RefCell::default(),
             given: RefCell::new(None),
             typed: RefCell::default(),
         }
@@ -76,21 +101,38 @@ impl Prompt {
         Ok(pin)
     }
 
-    /// What flags give, without asking anybody.
+    /// What flags give, without asking anybody. A secret goes only where it belongs: that of `--file-password-file` to
+    /// files, that of `--pin-file` or `--pin-stdin` to files where files were named beside it, otherwise to the one token
+    /// (or to the files, where there is no token) that asks for it first. To no token goes what was a file's, or another
+    /// token's.
     fn given(&self, store: &StoreInfo) -> Result<Option<Pin>, ClientError> {
-        let for_file = self.file_password.as_ref().filter(|_| store.kind == StoreKind::File);
-        if let Some(file) = for_file.or(self.file.as_ref()) {
+        let is_file = store.kind == StoreKind::File;
+        if let Some(file) = self.file_password.as_ref().filter(|_| is_file) {
             return Ok(Some(first_line_of(file)?));
         }
-        if !self.stdin {
+        if self.file.is_none() && !self.stdin {
             return Ok(None);
+        }
+        let meant_for_another =
+            |name: &str| Err(ClientError::new("secret-for-another", format!("{}: {name}", store.name)));
+        if !is_file && self.names_files && self.file_password.is_none() {
+            return meant_for_another("--file");
+        }
+        let bound = self.bound.borrow().clone();
+        match bound {
+            None => *self.bound.borrow_mut() = Some(store.clone()),
+            Some(known) if known.id == store.id || (is_file && known.kind == StoreKind::File) => {}
+            Some(known) => return meant_for_another(&known.name),
+        }
+        if let Some(file) = &self.file {
+            return Ok(Some(first_line_of(file)?));
         }
         if let Some(pin) = self.given.borrow().as_ref() {
             return Ok(Some(pin.clone()));
         }
-        let mut text = String::new();
-        std::io::stdin().lock().read_line(&mut text)?;
-        let pin = line(&text);
+        let mut octets = Zeroizing::new(Vec::new());
+        std::io::stdin().lock().read_until(b'\n', &mut octets)?;
+        let pin = first_line(&octets, &store.name)?;
         *self.given.borrow_mut() = Some(pin.clone());
         Ok(Some(pin))
     }
@@ -183,8 +225,7 @@ pub(crate) fn typed(question: &str, given: Option<&str>) -> String {
     if !std::io::stdin().is_terminal() {
         return String::new();
     }
-    eprint!("{question} ");
-    let _ = std::io::stderr().flush();
+    ask(question);
     let mut line = String::new();
     let _ = std::io::stdin().lock().read_line(&mut line);
     line.trim().to_owned()
@@ -198,9 +239,32 @@ pub(crate) fn agreed(texts: Texts, question: &str, yes: bool) -> bool {
     if !std::io::stdin().is_terminal() {
         return false;
     }
-    eprint!("{question} [{}] ", texts.get("yes-no", &[]));
-    let _ = std::io::stderr().flush();
+    ask(&format!("{question} [{}]", texts.get("yes-no", &[])));
     let mut line = String::new();
     let _ = std::io::stdin().lock().read_line(&mut line);
     matches!(line.trim().to_lowercase().as_str(), "a" | "ano" | "y" | "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_the_first_line_and_nothing_else() {
+        let wide = |text: &str| -> Vec<u8> {
+            [0xFF, 0xFE].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect()
+        };
+        for octets in [&b"1234"[..], b"1234\n", b"1234\r\nmore", b"\xEF\xBB\xBF1234\r\n", &wide("1234\r\n")] {
+            assert_eq!(first_line(octets, "x").unwrap().expose(), "1234");
+        }
+        assert_eq!(first_line("heslo ěšč\n".as_bytes(), "x").unwrap().expose(), "heslo ěšč");
+        for (octets, code) in [
+            (&b""[..], "pin-needed"),
+            (b"\n1234", "pin-needed"),
+            (b"\xEF\xBB\xBF", "pin-needed"),
+            (b"hesl\xEC", "secret-not-text"),
+        ] {
+            assert_eq!(first_line(octets, "x").map(|pin| pin.expose().to_owned()).unwrap_err().code, code);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use obnova_client::{
 use obnova_texts::Texts;
 use serde_json::json;
 
-use obnova_client::words::days;
+use obnova_client::words::{self, days};
 
 use crate::commands::Context;
 
@@ -50,6 +50,13 @@ pub(crate) fn remind(context: &Context, on_desktop: bool, ics: Option<&Path>) ->
     for reminder in &found {
         let view = &reminder.certificate;
         lines.push(format!("{}  {}", sentence(texts, view), days(texts, view.days_left)));
+    }
+    // What cannot be read ends all the same, as far as its end can be told.
+    let unread = inventory.unread(now);
+    for view in
+        unread.iter().filter(|view| view.days_left.is_some_and(|left| (0..=obnova_client::REMINDED[0]).contains(&left)))
+    {
+        lines.push(words::unread(texts, view).join("  "));
     }
     if let Some(file) = ics {
         let views = inventory.views(now);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use obnova_client::{ClientError, Imported, Inventory, PfxMac};
+use obnova_client::{ClientError, Imported, Inventory, LeftOut, PfxMac};
 use serde_json::json;
 
 use crate::commands::{Context, find, unlocked};
@@ -11,8 +11,8 @@ use crate::commands::{Context, find, unlocked};
 /// Brings a PKCS#12 file into a store.
 pub(crate) fn import(context: &Context, file: &Path, store: Option<&str>) -> Result<ExitCode, ClientError> {
     let inventory = Inventory::open(&context.home, &context.extra)?;
-    let imported = inventory.import_file(&context.home, file, store, &context.prompt, &context.clock)?;
-    tell(context, &imported);
+    let done = inventory.import_file(&context.home, file, store, &context.prompt, &context.clock)?;
+    tell(context, &done.imported, &done.left_out);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -21,7 +21,7 @@ pub(crate) fn bring(context: &Context, certificate: &str, store: Option<&str>) -
     let inventory = unlocked(context)?;
     let (source, found) = find(context, &inventory, certificate)?;
     let imported = inventory.bring_from(&context.home, (&source, &found), store, &context.prompt, &context.clock)?;
-    tell(context, &imported);
+    tell(context, &imported, &[]);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn chain(context: &Context, store: Option<&str>) -> Result<ExitCode, 
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(context: &Context, imported: &[Imported]) {
+fn tell(context: &Context, imported: &[Imported], left_out: &[LeftOut]) {
     let texts = context.output.texts;
     for pair in imported {
         let view = &pair.certificate;
@@ -48,7 +48,10 @@ fn tell(context: &Context, imported: &[Imported]) {
             context.output.line(&texts.get("import-not-made-there", &[]));
         }
     }
-    context.output.data("", &json!({ "imported": imported }));
+    for left in left_out {
+        context.output.line(&texts.get(&format!("left-{}", left.why), &[("number", &left.number)]));
+    }
+    context.output.data("", &json!({ "imported": imported, "left_out": left_out }));
 }
 
 /// Writes a certificate into a file; with its key where `with_key` is given, whose value chooses PBMAC1.

@@ -266,6 +266,7 @@ pub(crate) fn mailed_authority(
         cmp: String::new(),
         est: None,
         mail: Some(description.unwrap_or_default().to_owned()),
+        signer: None,
         tls_sha256: None,
         anchors,
     })

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use obnova_crypto::Primitives;
 use obnova_keystore::{SharedStore, durable};
-use obnova_lifecycle::port::{Census, Clock, KeyStoreError, StoreInfo, StoreKind};
-use obnova_lifecycle::retirement::{Doomed, OrphanStanding, RemovalPermit, Standing, permit, permit_orphan};
+use obnova_lifecycle::port::{Census, Clock, KeyStoreError, StoreInfo, StoreKind, StoredUnread};
+use obnova_lifecycle::retirement::{Doomed, MustStay, OrphanStanding, RemovalPermit, Standing, permit, permit_orphan};
+use obnova_pki::signature::key_identity;
 use obnova_pki::{Certificate, KeyKind, Kind, Serial};
 use serde::{Deserialize, Serialize};
 
-use crate::inventory::{Inventory, OpenStore};
+use crate::inventory::{Inventory, OpenStore, UnreadView};
 use crate::journal::{Evidence, Journal};
 use crate::journey::PinSource;
 use crate::known::{fold, plan_of};
@@ -25,6 +26,9 @@ pub struct CleanupOptions {
     pub lose_old_mail: bool,
     /// Fingerprints (beginnings of them) of orphan keys, for which the person typed that no certificate can come.
     pub given_up: Vec<String>,
+    /// What unreadable certificates are found by (beginnings of it), of which the person said that they belong to none of
+    /// the keys that may go.
+    pub unrelated: Vec<String>,
 }
 
 /// One thing that a store holds, and what becomes of it.
@@ -44,6 +48,12 @@ pub struct CleanupItem {
     pub why: &'static str,
     /// The journey that a waiting key belongs to.
     pub journey: Option<String>,
+    /// How many times the key is stored; copies go together.
+    pub copies: usize,
+    /// The unreadable certificate that this is about.
+    pub unread: Option<UnreadView>,
+    /// Unreadable certificates that may belong to the key, by what they are found by.
+    pub claimed_by: Vec<String>,
 }
 
 /// What was removed.
@@ -131,7 +141,8 @@ pub(crate) fn standing_of(
 
 /// What the journals know of a key without a certificate, and the journey that it belongs to.
 fn orphan_standing(home: &Home, key: &[u8]) -> Result<(OrphanStanding, Option<String>), ClientError> {
-    let mut standing = OrphanStanding { request_open: false, request_closed: false, loss_typed: false };
+    let mut standing =
+        OrphanStanding { request_open: false, request_closed: false, loss_typed: false, certificate_issued: false };
     let mut journey = None;
     for path in home.journals()? {
         let evidence = Journal::read(&path)?;
@@ -142,6 +153,8 @@ fn orphan_standing(home: &Home, key: &[u8]) -> Result<(OrphanStanding, Option<St
             }
             journey = Some(path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
             standing.request_closed |= known.refused.is_some();
+            // What was refused here after it was issued is no refusal of the authority's: the certificate exists.
+            standing.certificate_issued |= known.refused.is_some() && known.came.is_some();
             standing.request_open |= known.refused.is_none() && !known.installed;
         }
         // A key may have been made by a journey that was cut before it could note it.
@@ -193,12 +206,25 @@ impl Cleanup {
         let at_hand = seen_now(&all);
         let mut stores = Vec::new();
         for (open, lock) in wanted.into_iter().zip(locks) {
-            let certificates = open.store.lock().certificates()?;
+            let contents = open.store.lock().contents()?;
             let keys = open.store.lock().keys()?;
+            let is_excluded = |identity: &String| {
+                options.unrelated.iter().any(|said| said.len() >= 8 && identity.starts_with(&said.to_lowercase()))
+            };
+            let unrelated: Vec<String> =
+                contents.unread.iter().map(|one| one.identity.clone()).filter(is_excluded).collect();
             let mut entries = Vec::new();
-            for certificate in certificates.iter().filter(|certificate| certificate.kind() != Kind::Authority) {
+            let decide = |decided: Result<RemovalPermit, MustStay>, key: &[u8]| {
+                let claimed_by: Vec<String> =
+                    contents.claims(key, &unrelated).iter().map(|one| one.identity.clone()).collect();
+                let decided = decided.and_then(|permit| permit.beside(unrelated.clone()).unless_claimed(&contents));
+                (decided, claimed_by)
+            };
+            let copies = |key: &[u8]| keys.iter().filter(|known| known.as_slice() == key).count();
+            for certificate in contents.certificates.iter().filter(|one| one.kind() != Kind::Authority) {
                 let standing = standing_of(home, certificate, &at_hand, (options.lose_old_mail, false))?;
-                let decided = permit(certificate, &standing, clock.now());
+                let (decided, claimed_by) =
+                    decide(permit(certificate, &standing, clock.now()), certificate.public_key());
                 let superseded = standing.successor_proven && standing.successor_registered;
                 let why = match &decided {
                     Ok(_) if superseded => "goes-superseded",
@@ -214,22 +240,34 @@ impl Cleanup {
                         may_go: decided.is_ok(),
                         why,
                         journey: None,
+                        copies: copies(certificate.public_key()),
+                        unread: None,
+                        claimed_by,
                     },
                     permit: decided.ok(),
                 });
             }
-            for key in keys.iter().filter(|key| !certificates.iter().any(|found| found.public_key() == key.as_slice()))
-            {
+            let mut told: Vec<&Vec<u8>> = Vec::new();
+            for key in &keys {
+                let identity = key_identity(key);
+                let has_certificate =
+                    contents.certificates.iter().any(|found| key_identity(found.public_key()) == identity);
+                if has_certificate || told.contains(&key) {
+                    continue;
+                }
+                told.push(key);
                 let (mut standing, journey) = orphan_standing(home, key)?;
                 let fingerprint = Primitives.fingerprint(key);
                 standing.loss_typed = options
                     .given_up
                     .iter()
                     .any(|given| given.len() >= 8 && fingerprint.starts_with(&given.to_lowercase()));
-                let decided = permit_orphan(key, &standing, clock.now());
+                let (decided, claimed_by) = decide(permit_orphan(key, &standing, clock.now()), key);
                 let why = match &decided {
-                    Ok(_) if standing.request_closed => "goes-refused",
+                    Ok(_) if standing.request_closed && !standing.certificate_issued => "goes-refused",
                     Ok(_) => "goes-given-up",
+                    // A certificate that names this very key makes it no orphan at all.
+                    Err(_) if !claimed_by.is_empty() => MustStay::Claimed.code(),
                     Err(stays) => stays.code(),
                 };
                 entries.push(Entry {
@@ -241,9 +279,15 @@ impl Cleanup {
                         may_go: decided.is_ok(),
                         why,
                         journey,
+                        copies: copies(key),
+                        unread: None,
+                        claimed_by,
                     },
                     permit: decided.ok(),
                 });
+            }
+            for unread in &contents.unread {
+                entries.push(Entry { item: stays_unread(unread, &open.info.id, clock), permit: None });
             }
             stores.push(Surveyed { info: open.info.clone(), store: open.store.clone(), entries, _lock: lock });
         }
@@ -283,7 +327,7 @@ impl Cleanup {
                         at_hand.extend(gone.iter().cloned());
                         let standing = standing_of(home, certificate, &at_hand, (self.lose_old_mail, false))?;
                         match permit(certificate, &standing, clock.now()) {
-                            Ok(permit) => permit,
+                            Ok(permit) => permit.beside(permit_then.unrelated().to_vec()),
                             Err(why) => {
                                 stays.get_or_insert_with(|| ClientError::new(why.code(), certificate.serial()));
                                 continue;
@@ -305,6 +349,23 @@ impl Cleanup {
     }
 }
 
+/// What cannot be read is shown, and never removed.
+fn stays_unread(unread: &StoredUnread, store: &str, clock: &dyn Clock) -> CleanupItem {
+    let view = UnreadView::of(unread, store, clock.now());
+    CleanupItem {
+        store: store.to_owned(),
+        certificate: None,
+        key_sha256: unread.key.as_ref().map(|key| Primitives.fingerprint(key)).unwrap_or_default(),
+        key: unread.key.as_ref().map(|key| kind_of(key)).unwrap_or_default(),
+        may_go: false,
+        why: MustStay::Unread.code(),
+        journey: None,
+        copies: 0,
+        unread: Some(view),
+        claimed_by: Vec::new(),
+    }
+}
+
 /// Certificates that are seen now.
 fn seen_now(stores: &[SharedStore]) -> Vec<Certificate> {
     stores.iter().flat_map(|store| store.lock().certificates().unwrap_or_default()).collect()
@@ -323,18 +384,19 @@ pub fn may_go(
     let at_hand: Vec<Certificate> = inventory.certificates().into_iter().map(|(_, found)| found).collect();
     let mut devices = Vec::new();
     for open in inventory.stores.iter().filter(|open| matches!(open.info.kind, StoreKind::Token { .. })) {
-        let (census, certificates) = {
+        let (census, contents) = {
             let mut store = open.store.lock();
-            match (store.census(), store.certificates()) {
-                (Ok(census), Ok(certificates)) => (census, certificates),
+            match (store.census(), store.contents()) {
+                (Ok(census), Ok(contents)) => (census, contents),
                 // A device that is away has nothing to say.
                 _ => continue,
             }
         };
         let mut items = Vec::new();
-        for certificate in certificates.iter().filter(|certificate| certificate.kind() != Kind::Authority) {
+        for certificate in contents.certificates.iter().filter(|one| one.kind() != Kind::Authority) {
             let standing = standing_of(home, certificate, &at_hand, (false, false))?;
             let decided = permit(certificate, &standing, clock.now());
+            let decided = decided.and_then(|permit| permit.unless_claimed(&contents));
             items.push(CleanupItem {
                 store: open.info.id.clone(),
                 certificate: Some(CertificateView::of(certificate, &open.info.id, clock.now())),
@@ -347,8 +409,12 @@ pub fn may_go(
                     Err(stays) => stays.code(),
                 },
                 journey: None,
+                copies: 1,
+                unread: None,
+                claimed_by: Vec::new(),
             });
         }
+        items.extend(contents.unread.iter().map(|unread| stays_unread(unread, &open.info.id, clock)));
         devices.push((open.info.name.clone(), census, items));
     }
     Ok(devices)

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use obnova_crypto::Primitives;
 use obnova_keystore::{StoreSigner, durable};
-use obnova_pki::{Certificate, Kind, cms, oid};
+use obnova_pki::{Certificate, Kind, Unread, cms, oid};
 use serde::{Deserialize, Serialize};
 
 use crate::adopt::mailed_authority;
@@ -34,6 +34,9 @@ pub struct AuthorityDescription {
     /// The pages.
     #[serde(default)]
     pub pages: Vec<String>,
+    /// Kinds of keys that it certifies; empty where that is not known.
+    #[serde(default)]
+    pub keys: Vec<String>,
     /// What the message must say.
     #[serde(default)]
     pub field: Vec<Field>,
@@ -347,7 +350,7 @@ impl GivenFields {
 ///
 /// # Errors
 ///
-/// `nothing-to-pick-up` when there is none.
+/// `nothing-to-pick-up` when there is none; `certificate-unread` when there is one that cannot be read.
 pub(crate) fn certificates_in(bytes: &[u8], name: &Path) -> Result<Vec<Certificate>, ClientError> {
     let mut found = in_one(bytes);
     if found.is_empty()
@@ -357,16 +360,32 @@ pub(crate) fn certificates_in(bytes: &[u8], name: &Path) -> Result<Vec<Certifica
             found.extend(in_one(part.contents()));
         }
     }
-    if found.is_empty() { Err(ClientError::new("nothing-to-pick-up", name.display())) } else { Ok(found) }
+    let (mut read, mut unread) = (Vec::new(), Vec::new());
+    for one in found {
+        match one {
+            Ok(certificate) => read.push(certificate),
+            Err(one) => unread.push(one.why().to_string()),
+        }
+    }
+    match (read.is_empty(), unread.first()) {
+        (false, _) => Ok(read),
+        // A certificate that cannot be read is not nothing.
+        (true, Some(why)) => Err(ClientError::new("certificate-unread", format!("{}: {why}", name.display()))),
+        (true, None) => Err(ClientError::new("nothing-to-pick-up", name.display())),
+    }
 }
 
-fn in_one(bytes: &[u8]) -> Vec<Certificate> {
+/// Certificates, and what is called so and cannot be read.
+fn in_one(bytes: &[u8]) -> Vec<Result<Certificate, Box<Unread>>> {
     let pems = obnova_pki::pem::certificates(bytes).unwrap_or_default();
     if !pems.is_empty() {
-        return pems.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
+        return pems.iter().map(|der| Certificate::read(der)).collect();
     }
-    if let Ok(certificate) = Certificate::from_der(bytes) {
-        return vec![certificate];
+    match Certificate::read(bytes) {
+        Ok(certificate) => return vec![Ok(certificate)],
+        // As long as it has the shape of one.
+        Err(unread) if unread.public_key().is_some() => return vec![Err(unread)],
+        Err(_) => {}
     }
     if let Ok(certificates) = cms::certificates_only(bytes) {
         return certificates;
@@ -374,8 +393,9 @@ fn in_one(bytes: &[u8]) -> Vec<Certificate> {
     // Base64 without its lines, as some services answer.
     let text: Vec<u8> = bytes.iter().copied().filter(|octet| !octet.is_ascii_whitespace()).collect();
     match STANDARD.decode(&text) {
-        Ok(der) if !der.is_empty() && der != bytes => match Certificate::from_der(&der) {
-            Ok(certificate) => vec![certificate],
+        Ok(der) if !der.is_empty() && der != bytes => match Certificate::read(&der) {
+            Ok(certificate) => vec![Ok(certificate)],
+            Err(unread) if unread.public_key().is_some() => vec![Err(unread)],
             Err(_) => cms::certificates_only(&der).unwrap_or_default(),
         },
         _ => Vec::new(),

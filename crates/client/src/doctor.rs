@@ -9,7 +9,7 @@ use obnova_pki::Kind;
 use obnova_remote::{HttpClient, ObnovaAuthority};
 use serde::Serialize;
 
-use crate::inventory::{Inventory, expiry_days, kind_name};
+use crate::inventory::{Inventory, UnreadView, expiry_days, kind_name};
 use crate::preflight::check_middleware;
 use crate::{AuthorityRecord, CertificateView, ClientError, Home, JourneyView, StoreSetting};
 
@@ -44,6 +44,8 @@ pub enum Told {
     Journey(Vec<(String, String)>),
     /// A store, by its name and what it is.
     Store(String),
+    /// A certificate that cannot be read.
+    Unread(Box<UnreadView>),
 }
 
 /// One thing that was looked at.
@@ -189,6 +191,11 @@ fn stores(findings: &mut Findings, inventory: &Inventory, clock: &dyn Clock) {
             let code = problem.split(':').next().unwrap_or_default().to_owned();
             findings.add("store", Health::Bad, format!("{}: {problem}", view.id), Some(&code));
         }
+    }
+    for unread in inventory.unread(clock.now()) {
+        let detail = format!("{} {}: {}", unread.store, unread.number(), unread.why);
+        findings.add("certificate", Health::Notice, detail, Some("certificate-unread"));
+        findings.told(Told::Unread(Box::new(unread)));
     }
     for open in &inventory.stores {
         findings.add("store", Health::Good, described(&open.info), None);

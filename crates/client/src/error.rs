@@ -21,6 +21,18 @@ impl ClientError {
     }
 }
 
+impl ClientError {
+    /// A store's error, which names the store where it is about a PIN: a person may have several.
+    pub(crate) fn at(error: KeyStoreError, store: &str) -> Self {
+        let told = Self::from(error);
+        let is_about_a_pin = ["pin-", "puk-", "not-a-pin"].iter().any(|start| told.code.starts_with(start));
+        match is_about_a_pin && !told.detail.contains(store) {
+            true => Self { detail: format!("{store}: {}", told.detail), ..told },
+            false => told,
+        }
+    }
+}
+
 impl core::fmt::Display for ClientError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{}: {}", self.code, self.detail)
@@ -63,7 +75,11 @@ impl From<std::io::Error> for ClientError {
 
 impl From<crate::journal::JournalError> for ClientError {
     fn from(error: crate::journal::JournalError) -> Self {
-        Self::new("journal-error", error)
+        let code = match &error {
+            crate::journal::JournalError::Newer(..) => "newer-version",
+            _ => "journal-error",
+        };
+        Self::new(code, error)
     }
 }
 

@@ -42,6 +42,9 @@ pub struct AuthorityRecord {
     /// here asks.
     #[serde(default)]
     pub mail: Option<String>,
+    /// The certificate that protects its CMP answers, where it was given beforehand.
+    #[serde(default)]
+    pub signer: Option<Octets>,
     /// SHA-256 of the TLS root (hexadecimal); `None` for plain http, where CMP protects itself.
     pub tls_sha256: Option<String>,
     /// Trust anchors of certificates and CMP answers.
@@ -73,6 +76,7 @@ impl AuthorityRecord {
             cmp: if is_est { String::new() } else { address.to_owned() },
             est: is_est.then(|| address.to_owned()),
             mail: None,
+            signer: None,
             tls_sha256,
             anchors: vec![Octets(anchor.der().to_vec())],
         })
@@ -252,6 +256,19 @@ impl Home {
         let name = format!("{}-{}.crt", certificate.serial().hexadecimal(), &issuer[..8]);
         let path = self.folder.join("archive").join(name);
         durable::replace(&path, text.as_bytes())
+            .map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))?;
+        Ok(path)
+    }
+
+    /// Keeps the octets of a certificate that came and was not taken over.
+    ///
+    /// # Errors
+    ///
+    /// `file-error`.
+    pub fn keep(&self, octets: &[u8]) -> Result<PathBuf, ClientError> {
+        let name = format!("not-taken-{}.der", &Primitives.fingerprint(octets)[..16]);
+        let path = self.folder.join("archive").join(name);
+        durable::replace(&path, octets)
             .map_err(|error| ClientError::new("file-error", format!("{}: {error}", path.display())))?;
         Ok(path)
     }

@@ -8,8 +8,9 @@ use obnova_crypto::Primitives;
 use obnova_keystore::{
     FileStore, HostedStore, Load, ModuleHost, ReadersUnknown, Seen, SharedStore, StoreSigner, discovery,
 };
-use obnova_lifecycle::port::{Clock, KeyStore, KeyStoreError, StoreInfo, StoreKind};
+use obnova_lifecycle::port::{Clock, KeyStore, KeyStoreError, StoreInfo, StoreKind, StoredUnread};
 use obnova_lifecycle::station::{ProofOfUse, challenge_message};
+use obnova_lifecycle::successor::same_holder;
 use obnova_pki::{Certificate, Kind, Signer};
 use obnova_remote::{HttpClient, ObnovaAuthority, TlsTrust};
 use serde::Serialize;
@@ -58,6 +59,55 @@ pub struct CertificateView {
     pub sha256: String,
 }
 
+/// Something that a store calls a certificate, and that cannot be read.
+#[derive(Debug, Clone, Serialize)]
+pub struct UnreadView {
+    /// Stable name of its store.
+    pub store: String,
+    /// What it is found by: SHA-256 of its octets.
+    pub identity: String,
+    /// Octets of its serial number in hexadecimal, where they can be told.
+    pub serial: Option<String>,
+    /// Common name of its subject, or the label that the store gives it.
+    pub name: Option<String>,
+    /// RFC 3339, where it can be told.
+    pub not_after: Option<String>,
+    /// Whole days until the end; negative when it is over.
+    pub days_left: Option<i64>,
+    /// The field that cannot be read, and the rule that it breaks.
+    pub why: String,
+}
+
+impl UnreadView {
+    /// An object of a store.
+    pub fn of(unread: &StoredUnread, store: &str, now: SystemTime) -> Self {
+        let certificate = &unread.certificate;
+        let label = Some(&unread.label).filter(|label| !label.is_empty());
+        Self {
+            store: store.to_owned(),
+            identity: unread.identity.clone(),
+            serial: certificate.serial().map(hex::encode),
+            name: certificate
+                .subject()
+                .map(|subject| subject.common_name())
+                .filter(|name| !name.is_empty())
+                .or(label.cloned())
+                .map(|name| obnova_texts::clean(&name)),
+            not_after: certificate.not_after().map(rfc3339),
+            days_left: certificate.not_after().map(|end| days_until(end, now)),
+            why: obnova_texts::clean(&certificate.why().to_string()),
+        }
+    }
+
+    /// The serial number, or what it is found by where there is none.
+    pub fn number(&self) -> String {
+        match &self.serial {
+            Some(serial) => format!("0x{serial}"),
+            None => self.identity[..16.min(self.identity.len())].to_owned(),
+        }
+    }
+}
+
 /// A store as screens show it.
 #[derive(Debug, Clone, Serialize)]
 pub struct StoreView {
@@ -77,8 +127,12 @@ pub struct StoreView {
 
 /// Whole days from `now` to the end of a certificate; negative when it is over.
 pub fn expiry_days(certificate: &Certificate, now: SystemTime) -> i64 {
+    days_until(certificate.not_after(), now)
+}
+
+fn days_until(end: SystemTime, now: SystemTime) -> i64 {
     let days = |duration: std::time::Duration| i64::try_from(duration.as_secs() / 86_400).unwrap_or(i64::MAX);
-    match certificate.not_after().duration_since(now) {
+    match end.duration_since(now) {
         Ok(left) => days(left),
         Err(over) => -1 - days(over.duration()),
     }
@@ -103,9 +157,9 @@ impl CertificateView {
         Self {
             store: store.to_owned(),
             kind: kind_name(certificate.kind()),
-            subject: certificate.subject().to_string(),
-            name: certificate.subject().common_name(),
-            issuer: certificate.issuer().common_name(),
+            subject: obnova_texts::clean(&certificate.subject().to_string()),
+            name: obnova_texts::clean(&certificate.subject().common_name()),
+            issuer: obnova_texts::clean(&certificate.issuer().common_name()),
             decimal: certificate.serial().decimal(),
             hexadecimal: certificate.serial().hexadecimal(),
             not_before: rfc3339(certificate.not_before()),
@@ -160,7 +214,8 @@ impl OpenStore {
     /// Opens it with the PIN of a person.
     pub(crate) fn unlock(&self, pin: &dyn PinSource) -> Result<(), ClientError> {
         let secret = pin.pin(&self.now())?;
-        Ok(self.store.lock().unlock(&secret, pin.may_spend_last_try())?)
+        let done = self.store.lock().unlock(&secret, pin.may_spend_last_try());
+        done.map_err(|error| ClientError::at(error, &self.info.name))
     }
 
     /// Whether a person means this one by these words.
@@ -183,6 +238,8 @@ impl OpenStore {
 pub struct Inventory {
     pub(crate) stores: Vec<OpenStore>,
     problems: Vec<StoreView>,
+    /// Files that did not open: stable name, name, why.
+    closed: Vec<(String, String, ClientError)>,
     cards: Vec<CardView>,
     readers: Readers,
 }
@@ -304,7 +361,8 @@ impl Inventory {
             let opened = started.into_iter().map(|thread| thread.join().unwrap_or_else(|_| crashed())).collect();
             (opened, readers.join().unwrap_or_default())
         });
-        let mut inventory = Self { stores: Vec::new(), problems: Vec::new(), cards: Vec::new(), readers };
+        let mut inventory =
+            Self { stores: Vec::new(), problems: Vec::new(), closed: Vec::new(), cards: Vec::new(), readers };
         let names = home.given_names()?;
         let (mut all, mut blank) = (Vec::new(), Vec::new());
         for (module, (Loaded { load, room, reserve, is_named }, result)) in loads.into_iter().zip(opened).enumerate() {
@@ -348,6 +406,20 @@ impl Inventory {
             return Err(ClientError::new("no-store", home.folder().join("obnova.toml").display()));
         }
         Ok(inventory)
+    }
+
+    /// Opens the files with their passwords, each for itself: one that does not open costs its own line.
+    pub fn open_files(&mut self, pin: &dyn PinSource) {
+        for nth in 0..self.stores.len() {
+            let open = &self.stores[nth];
+            if open.info.kind != StoreKind::File {
+                continue;
+            }
+            if let Err(error) = open.unlock(pin) {
+                let (id, name) = (open.info.id.clone(), open.info.name.clone());
+                self.closed.push((id, name, error));
+            }
+        }
     }
 
     fn problem(&mut self, name: &str, kind: &'static str, error: &KeyStoreError) {
@@ -400,7 +472,11 @@ impl Inventory {
                     kind: open.kind(),
                     device: open.info.device.clone(),
                     model,
-                    problem: None,
+                    problem: self
+                        .closed
+                        .iter()
+                        .find(|(id, _, _)| *id == open.info.id)
+                        .map(|(_, _, error)| format!("{}: {}", error.code, error.detail)),
                 }
             })
             .collect();
@@ -444,6 +520,19 @@ impl Inventory {
         all
     }
 
+    /// What the stores call certificates and nobody here can read, each once.
+    pub fn unread(&self, now: SystemTime) -> Vec<UnreadView> {
+        let mut all: Vec<UnreadView> = Vec::new();
+        for open in &self.stores {
+            for unread in open.store.lock().contents().unwrap_or_default().unread {
+                if !all.iter().any(|known| known.identity == unread.identity) {
+                    all.push(UnreadView::of(&unread, &open.info.id, now));
+                }
+            }
+        }
+        all
+    }
+
     /// Certificates of all stores as screens show them, with the truth about their devices.
     pub fn views(&self, now: SystemTime) -> Vec<CertificateView> {
         let mut views = Vec::new();
@@ -458,6 +547,60 @@ impl Inventory {
         }
         views.sort_by(|a, b| a.not_after.cmp(&b.not_after));
         views
+    }
+
+    /// The certificate that a person means by a kind or a serial number, with its store: of one holder's several of a kind
+    /// in one store, the newest.
+    ///
+    /// # Errors
+    ///
+    /// `certificate-not-found`; `certificate-ambiguous` with the choices, when several stores or holders are meant: one
+    /// person's certificate is never taken for another's.
+    pub fn meant_certificate(&self, text: &str, now: SystemTime) -> Result<(String, Certificate), ClientError> {
+        let all = self.certificates();
+        let is_meant = |certificate: &Certificate| {
+            kind_name(certificate.kind()) == text
+                || obnova_pki::Serial::candidates(text).is_ok_and(|all| all.contains(certificate.serial()))
+        };
+        let mut meant: Vec<(String, Certificate)> =
+            all.iter().filter(|(_, certificate)| is_meant(certificate)).cloned().collect();
+        if kind_name_of(text).is_some() {
+            // What has ended, or has its successor here, is not what a person means by a kind while there is another.
+            let is_current = |certificate: &Certificate| {
+                certificate.is_valid_at(now) && !crate::outlook::is_followed(certificate, &all)
+            };
+            let current: Vec<(String, Certificate)> =
+                meant.iter().filter(|(_, certificate)| is_current(certificate)).cloned().collect();
+            if !current.is_empty() {
+                meant = current;
+            }
+        }
+        meant.sort_by_key(|(_, certificate)| std::cmp::Reverse(certificate.not_after()));
+        let (store, newest) = meant.first().cloned().ok_or_else(|| ClientError::new("certificate-not-found", text))?;
+        let is_other = |(place, certificate): &&(String, Certificate)| {
+            *certificate != newest
+                && (*place != store
+                    || !same_holder(certificate.subject(), newest.subject())
+                    || kind_name_of(text).is_none())
+        };
+        if meant.iter().any(|one| is_other(&one)) {
+            return Err(ClientError::new("certificate-ambiguous", choices(&meant)));
+        }
+        Ok((store, newest))
+    }
+
+    /// Refuses a kind that would name certificates of several stores or holders. Files are opened for it where they can be.
+    pub(crate) fn refuse_ambiguous(&self, kind: &str, pin: &dyn PinSource, now: SystemTime) -> Result<(), ClientError> {
+        for open in self.stores.iter().filter(|open| open.info.kind == StoreKind::File) {
+            let is_readable = open.store.lock().contents().is_ok();
+            if !is_readable {
+                let _ = open.unlock(pin);
+            }
+        }
+        match self.meant_certificate(kind, now) {
+            Err(error) if error.code == "certificate-ambiguous" => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn unlocked(&self, store: &str, pin: &dyn PinSource) -> Result<SharedStore, ClientError> {
@@ -530,6 +673,20 @@ impl Inventory {
             LoginOutcome::Explained(code) => Err(ClientError::new("login-failed", code)),
         }
     }
+}
+
+/// A kind of certificates by its name.
+fn kind_name_of(text: &str) -> Option<Kind> {
+    [Kind::Qualified, Kind::Commercial, Kind::Authority].into_iter().find(|kind| kind_name(*kind) == text)
+}
+
+/// Certificates to choose from, as a person types them.
+fn choices(meant: &[(String, Certificate)]) -> String {
+    let one = |(store, certificate): &(String, Certificate)| {
+        let name = obnova_texts::clean(&certificate.subject().common_name());
+        format!("{} ({name}, {store})", certificate.serial().decimal())
+    };
+    meant.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// Whether two modules see the same device: their serial number says so, when it is one.

@@ -226,6 +226,8 @@ pub enum JournalError {
     System(PathBuf, std::io::Error),
     /// A record in the middle was changed.
     Damaged(PathBuf, usize),
+    /// A whole record says something that this version does not know: a newer one wrote it.
+    Newer(PathBuf, String),
 }
 
 impl core::fmt::Display for JournalError {
@@ -233,6 +235,7 @@ impl core::fmt::Display for JournalError {
         match self {
             Self::System(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Damaged(path, record) => write!(f, "{}: record {record} cannot be read", path.display()),
+            Self::Newer(path, what) => write!(f, "{}: {what}", path.display()),
         }
     }
 }
@@ -271,8 +274,14 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Evidence>, u64), JournalError
             }
             return Err(JournalError::Damaged(path.to_owned(), evidence.len() + 1));
         }
-        let record =
-            serde_json::from_slice(body).map_err(|_| JournalError::Damaged(path.to_owned(), evidence.len() + 1))?;
+        let record = serde_json::from_slice(body).map_err(|_| {
+            // The digest fits, so it is what somebody wrote: a newer version, where it says what it is.
+            let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+            match value["what"].as_str() {
+                Some(what) => JournalError::Newer(path.to_owned(), what.to_owned()),
+                None => JournalError::Damaged(path.to_owned(), evidence.len() + 1),
+            }
+        })?;
         evidence.push(record);
         at += 36 + length;
     }
@@ -412,6 +421,13 @@ mod tests {
             assert_eq!(again.len(), known + 1, "cut at {length}");
             assert_eq!(again.last(), Some(&Evidence::Confirmed { item: 9 }));
         }
+        // A record of a newer version is told as that, and nothing of the journal is lost.
+        let body = br#"{"what":"notarised","item":0}"#;
+        let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+        let record = [&length[..], &Primitives.digest(Digest::Sha256, body), body].concat();
+        std::fs::write(&path, [whole.clone(), record.clone()].concat()).unwrap();
+        assert!(matches!(Journal::open(&path), Err(JournalError::Newer(_, what)) if what == "notarised"));
+        assert_eq!(std::fs::read(&path).unwrap(), [whole.clone(), record].concat());
         let mut changed = whole.clone();
         changed[40] ^= 1;
         std::fs::write(&path, &changed).unwrap();

@@ -16,9 +16,10 @@ use obnova_lifecycle::station::{
     challenge_message,
 };
 use obnova_lifecycle::successor::same_holder;
-use obnova_pki::{Certificate, KeyKind, Kind, Name, Signer};
+use obnova_pki::cmp::certificate_hash;
+use obnova_pki::{Certificate, KeyKind, Kind, Name, Signer, Verifier};
 use obnova_remote::cmp::{CmpService, Credential, Outcome, Wish, prepare};
-use obnova_remote::{HttpClient, ObnovaAuthority};
+use obnova_remote::{HttpClient, ObnovaAuthority, RemoteError};
 
 use crate::description::{Field, ForeignAccount};
 use crate::error::store_named;
@@ -26,7 +27,7 @@ use crate::home::{AuthorityRecord, Invitation};
 use crate::inventory::Inventory;
 use crate::journal::{Evidence, ItemPlan, Journal};
 use crate::known::{Came, Known, fold, is_finished, is_removed, plan_of};
-use crate::preflight::{check_middleware, issuers, key_for};
+use crate::preflight::{Wanted, check_middleware, issuers, key_for};
 use crate::settings::BackupSetting;
 use crate::transfer::back_up;
 use crate::way::{Way, mailed};
@@ -108,13 +109,16 @@ pub enum Flow {
     Tell(Vec<ForeignAccount>),
     /// At least one certificate was refused; the others are done.
     Refused(String),
+    /// The authority issued a certificate that is not taken over here, and why; it is kept with its key. The others are
+    /// done.
+    NotTaken(String),
 }
 
 impl Flow {
     /// Of two journeys, what the person must hear: a refusal before anything else, and what is done last.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        if self == Self::Done || matches!(other, Self::Refused(_)) { other } else { self }
+        if self == Self::Done || matches!(other, Self::Refused(_) | Self::NotTaken(_)) { other } else { self }
     }
 }
 
@@ -231,13 +235,18 @@ impl<'a> Journey<'a> {
             cmp: format!("{}/.well-known/cmp", invitation.authority),
             est: None,
             mail: None,
+            signer: None,
             tls_sha256: Some(invitation.tls_sha256.clone()),
             anchors: Vec::new(),
         };
         let http = HttpClient::new(&record.tls_trust(), None)?;
         let directory = ObnovaAuthority { http: &http, address: &invitation.authority }.directory()?;
         check_middleware(&open.info, directory.as_ref())?;
-        let key = key_for(&open.info, key, clock)?;
+        let products = directory.as_ref().map(|directory| directory.products.as_slice()).unwrap_or_default();
+        let base = invitation.profile.strip_suffix("-3y").unwrap_or(&invitation.profile);
+        let issued = products.iter().find(|product| product.profile == base).map(|product| product.keys.clone());
+        let wanted = Wanted { kind: key, predecessor: None, issued: issued.unwrap_or_default() };
+        let key = key_for(&open.info, &wanted, clock)?;
         let kind = if invitation.profile.starts_with("qualified") { "qualified" } else { "commercial" };
         let planned = Evidence::Planned {
             store: open.info.id.clone(),
@@ -420,7 +429,7 @@ impl<'a> Journey<'a> {
         let mut store = FileStore::new(&path);
         let info = store.info()?;
         let password = if store.is_new() { self.pin.new_password(&info)? } else { self.pin.pin(&info)? };
-        store.unlock(&password, false)?;
+        store.unlock(&password, false).map_err(|error| ClientError::at(error, &info.name))?;
         self.home.add_file(&path)?;
         self.files.push((path, SharedStore::new(Box::new(store))));
         Ok(())
@@ -431,14 +440,17 @@ impl<'a> Journey<'a> {
         if !self.unlocked {
             let info = self.store.lock().info()?;
             let pin = self.pin.pin(&info)?;
-            self.store.lock().unlock(&pin, self.pin.may_spend_last_try())?;
+            let done = self.store.lock().unlock(&pin, self.pin.may_spend_last_try());
+            done.map_err(|error| ClientError::at(error, &info.name))?;
             self.unlocked = true;
         }
         if let Some(onto) = &mut self.onto
             && !onto.unlocked
         {
             let info = onto.store.lock().info()?;
-            onto.store.lock().unlock(&self.pin.pin(&info)?, self.pin.may_spend_last_try())?;
+            let pin = self.pin.pin(&info)?;
+            let done = onto.store.lock().unlock(&pin, self.pin.may_spend_last_try());
+            done.map_err(|error| ClientError::at(error, &info.name))?;
             onto.unlocked = true;
         }
         Ok(())
@@ -493,6 +505,7 @@ impl<'a> Journey<'a> {
                     }
                 }
                 Reached::Refused(why) => refused = Some(Flow::Refused(why)),
+                Reached::NotTaken(why) => refused = Some(Flow::NotTaken(why)),
             }
         }
         for item in 0..self.items.len() {
@@ -589,7 +602,7 @@ impl<'a> Journey<'a> {
         let kind = self.items[item].kind.clone();
         let known = self.known(item);
         if let Some(why) = known.refused {
-            return Ok(Reached::Refused(why));
+            return Ok(if known.came.is_some() { Reached::NotTaken(why) } else { Reached::Refused(why) });
         }
         if known.submitted
             && known.came.is_none()
@@ -622,7 +635,7 @@ impl<'a> Journey<'a> {
         progress.station(item, &kind, Station::Issued);
         let accepted = match self.accept(item, *issued)? {
             Ok(accepted) => accepted,
-            Err(why) => return Ok(Reached::Refused(why)),
+            Err(why) => return Ok(Reached::NotTaken(why)),
         };
         progress.station(item, &kind, Station::Accepted);
         self.confirm(item, &accepted)?;
@@ -675,7 +688,8 @@ impl<'a> Journey<'a> {
         let authority = ObnovaAuthority { http: &self.http, address };
         let Some(directory) = authority.directory()? else { return Ok(None) };
         let status = authority.status(&directory, transaction)?;
-        Ok((status.state == RequestState::Waiting).then(|| Reached::Waiting {
+        // What this version does not know is waited for: a decision is never guessed.
+        Ok(matches!(status.state, RequestState::Waiting | RequestState::Other).then(|| Reached::Waiting {
             check_after: 60,
             reason: status.reason.map(|reason| reason.code().to_owned()),
         }))
@@ -780,8 +794,24 @@ impl<'a> Journey<'a> {
         }
     }
 
-    fn service<'b>(&'b self, anchors: &'b [Certificate]) -> CmpService<'b> {
-        CmpService { http: &self.http, address: &self.authority.cmp, anchors }
+    /// Asks the CMP service of the authority.
+    fn ask<T>(
+        &self,
+        item: usize,
+        anchors: &[Certificate],
+        question: impl FnOnce(&CmpService<'_>, &Credential<'_>) -> Result<T, RemoteError>,
+    ) -> Result<T, ClientError> {
+        let predecessor = self.predecessor(item)?;
+        let signer = self.authority.signer.as_ref().map(|der| Certificate::from_der(&der.0)).transpose();
+        let signer = signer.map_err(|error| ClientError::new("authority-record-damaged", error))?;
+        let service = CmpService {
+            http: &self.http,
+            address: &self.authority.cmp,
+            anchors,
+            predecessor: predecessor.as_ref(),
+            signer: signer.as_ref(),
+        };
+        self.with_credential(item, |credential| Ok(question(&service, credential)?))
     }
 
     fn make_request(&mut self, item: usize, keyed: Keyed) -> Result<Requested, ClientError> {
@@ -852,9 +882,9 @@ impl<'a> Journey<'a> {
             let outcome = match authority.way() {
                 Way::Est(address) => self.reenroll(item, address, &requested.message)?,
                 Way::Mail(name) => self.draft_mail(item, name, &requested.message)?,
-                Way::Cmp => self.with_credential(item, |credential| {
-                    Ok(self.service(&anchors).submit(&requested.message, credential, now)?)
-                })?,
+                Way::Cmp => {
+                    self.ask(item, &anchors, |service, credential| service.submit(&requested.message, credential, now))?
+                }
             };
             // The certificate first: a crash between the two sends the same bytes again and gets it again.
             let noted = self.note_outcome(item, outcome)?;
@@ -878,8 +908,8 @@ impl<'a> Journey<'a> {
                 // EST asks again by the same request (RFC 7030 section 4.2.3).
                 Way::Est(address) => self.reenroll(item, address, &submitted.requested.message)?,
                 Way::Mail(_) => mailed(),
-                Way::Cmp => self.with_credential(item, |credential| {
-                    Ok(self.service(&anchors).poll(&submitted.receipt, waits, &recipient, credential, now)?)
+                Way::Cmp => self.ask(item, &anchors, |service, credential| {
+                    service.poll(&submitted.receipt, waits, &recipient, credential, now)
                 })?,
             };
             match self.note_outcome(item, outcome)? {
@@ -942,28 +972,45 @@ impl<'a> Journey<'a> {
             }
             Err(refusal) => {
                 let words = format!("{}: {refusal}", refusal.code());
-                if let Ok(certificate) = Certificate::from_der(&came.certificate)
-                    && !came.confirmed
-                {
-                    let transaction = issued.submitted.receipt.clone();
-                    let now = self.clock.now();
-                    let message = self.with_credential(item, |credential| {
-                        let answered = (came.id, came.nonce.as_slice());
-                        Ok(CmpService::prepare_confirmation(
-                            &certificate,
-                            answered,
-                            &transaction,
-                            Some(&words),
-                            credential,
-                            now,
-                        )?)
-                    })?;
-                    self.with_credential(item, |credential| {
-                        Ok(self.service(&anchors).confirm(&message, credential, now)?)
-                    })?;
+                // It exists, whatever is wrong with it: its octets are kept, and so is its key.
+                self.home.keep(&came.certificate)?;
+                if !came.confirmed {
+                    self.reject(item, &came, &issued.submitted.receipt, &anchors, &words)?;
                 }
                 Ok(Err(self.refuse(item, words)?))
             }
+        }
+    }
+
+    /// Tells the authority that its certificate is not taken over, also when it could not even be read (RFC 9810 section
+    /// 5.2.1: the rejection is sent).
+    fn reject(
+        &self,
+        item: usize,
+        came: &Came,
+        transaction: &[u8],
+        anchors: &[Certificate],
+        words: &str,
+    ) -> Result<(), ClientError> {
+        let now = self.clock.now();
+        let read = Certificate::from_der(&came.certificate);
+        let hash = match &read {
+            Ok(certificate) => certificate_hash(certificate, &Primitives),
+            Err(_) => Primitives.digest(obnova_pki::Digest::Sha256, &came.certificate),
+        };
+        let recipient = match (&read, self.predecessor(item)?) {
+            (Ok(certificate), _) => certificate.issuer().clone(),
+            (Err(_), Some(old)) => old.issuer().clone(),
+            (Err(_), None) => Name::empty(),
+        };
+        let message = self.with_credential(item, |credential| {
+            let outcome = (came.id, came.nonce.as_slice());
+            Ok(CmpService::prepare_confirmation((hash, recipient), outcome, transaction, Some(words), credential, now)?)
+        })?;
+        match self.ask(item, anchors, |service, credential| service.confirm(&message, credential, now)) {
+            // It has heard of it.
+            Err(error) if error.code == "authority-refused" => Ok(()),
+            other => other,
         }
     }
 
@@ -997,21 +1044,15 @@ impl<'a> Journey<'a> {
                     let certificate = accepted.accepted.certificate().clone();
                     let message = self.with_credential(item, |credential| {
                         let answered = (came.id, came.nonce.as_slice());
-                        Ok(CmpService::prepare_confirmation(
-                            &certificate,
-                            answered,
-                            &transaction,
-                            None,
-                            credential,
-                            now,
-                        )?)
+                        let named = (certificate_hash(&certificate, &Primitives), certificate.issuer().clone());
+                        Ok(CmpService::prepare_confirmation(named, answered, &transaction, None, credential, now)?)
                     })?;
                     self.journal.append(Evidence::ConfirmIntent { item, message: octets(&message) })?;
                     message
                 }
             };
             let anchors = self.authority.anchor_certificates()?;
-            self.with_credential(item, |credential| Ok(self.service(&anchors).confirm(&message, credential, now)?))?;
+            self.ask(item, &anchors, |service, credential| service.confirm(&message, credential, now))?;
         }
         self.journal.append(Evidence::Confirmed { item })?;
         Ok(())
@@ -1022,6 +1063,7 @@ enum Reached {
     Proven(#[allow(dead_code, reason = "the proof is what this variant stands for")] Box<Proven>),
     Waiting { check_after: u64, reason: Option<String> },
     Refused(String),
+    NotTaken(String),
 }
 
 enum Sent {

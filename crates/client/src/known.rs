@@ -156,6 +156,8 @@ pub struct ItemView {
     pub receipt: Option<String>,
     /// Why it was refused.
     pub refused: Option<String>,
+    /// Whether that was decided here, after the authority issued it: certificate and key are kept.
+    pub not_taken: bool,
     /// Whether the identity space took it.
     pub registered: bool,
     /// The signed message that a person sends.
@@ -252,7 +254,8 @@ impl JourneyView {
             let authority = ObnovaAuthority { http: &http, address };
             let Ok(Some(directory)) = authority.directory() else { return false };
             receipts.iter().any(|receipt| {
-                authority.status(&directory, receipt).is_ok_and(|status| status.state != RequestState::Waiting)
+                let state = authority.status(&directory, receipt).map(|status| status.state);
+                state.is_ok_and(|state| !matches!(state, RequestState::Waiting | RequestState::Other))
             })
         });
         Ok(all)
@@ -291,6 +294,7 @@ impl JourneyView {
                             }),
                         receipt: known.request.as_ref().map(|(_, id)| hex::encode(id)),
                         refused: known.refused.clone(),
+                        not_taken: known.refused.is_some() && known.came.is_some(),
                         registered: known.registered,
                         draft: known.draft.as_ref().map(|(path, _)| path.display().to_string()),
                         told: known.told.clone(),

@@ -39,7 +39,7 @@ pub use doctor::{Finding, Health, Told, examine};
 pub use error::ClientError;
 pub use help::{HelpQuestion, help_bundle, help_desk, help_message, help_text, mend};
 pub use home::{AuthorityRecord, Home, Invitation, SystemClock, anchor_file};
-pub use inventory::{CertificateView, Inventory, StoreView, expiry_days};
+pub use inventory::{CertificateView, Inventory, StoreView, UnreadView, expiry_days};
 pub use journal::{Evidence, ItemPlan, Journal, JournalError};
 pub use journey::{Flow, Journey, PinSource, Progress};
 pub use known::{ItemView, JourneyView};
@@ -51,8 +51,9 @@ pub use opener::open_with_system;
 pub use outlook::{Next, Outlook};
 pub use preflight::{ItemPreview, PlanView, Preflight, RenewOptions};
 pub use remind::{
-    Reminder, Schedule, calendar, has_schedule, install_schedule, note_told, notify, reminders, remove_schedule,
+    REMINDED, Reminder, Schedule, calendar, has_schedule, install_schedule, note_told, notify, reminders,
+    remove_schedule,
 };
 pub use settings::{BackupSetting, HelpContact, StoreSetting, WindowSetting};
 pub use shortcut::{add_shortcut, has_shortcut, remove_shortcut};
-pub use transfer::{Backup, Imported};
+pub use transfer::{Backup, Imported, ImportedFile, LeftOut};

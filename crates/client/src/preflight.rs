@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use obnova_crypto::Primitives;
-use obnova_keystore::{SharedStore, StoreSigner};
+use obnova_keystore::{FileStore, SharedStore, StoreSigner};
 use obnova_lifecycle::device::Standing;
 use obnova_lifecycle::document::{CertificateName, Directory, Octets, VerdictQuestion, name};
 use obnova_lifecycle::issuance::Verdict;
 use obnova_lifecycle::plan::{self, Answer, Login, Plan, Presence, Room, Situation, Step, Which};
-use obnova_lifecycle::port::{Clock, StoreInfo, StoreKind};
+use obnova_lifecycle::port::{Clock, KeyStore, StoreInfo, StoreKind};
 use obnova_lifecycle::successor::Successor;
 use obnova_pki::chain::Chain;
 use obnova_pki::{Certificate, KeyKind, Kind, cms};
@@ -18,6 +18,7 @@ use obnova_remote::{HttpClient, ObnovaAuthority, RemoteError};
 use serde::Serialize;
 
 use crate::account::{LoginOutcome, client, login};
+use crate::description::AuthorityDescription;
 use crate::home::AuthorityRecord;
 use crate::inventory::{Inventory, OpenStore, kind_name};
 use crate::journal::{Evidence, ItemPlan};
@@ -45,6 +46,8 @@ pub struct RenewOptions {
     pub onto: Option<String>,
     /// Only certificates of this store (stable name): no other is asked for its PIN.
     pub store: Option<String>,
+    /// The person agreed in words that successors lose abilities of their predecessors.
+    pub lose_abilities: bool,
 }
 
 /// One certificate of the plan.
@@ -54,6 +57,12 @@ pub struct ItemPreview {
     pub certificate: CertificateView,
     /// `issue`, `unasked` where nobody can know, or the code of why it waits or is refused.
     pub verdict: String,
+    /// Kind of the new key.
+    pub key: String,
+    /// Whether the new key is of another kind than the old one.
+    pub key_changes: bool,
+    /// What the successor will not be able to do, as a code (`loses-CODE`): `encryption`.
+    pub loses: Option<&'static str>,
 }
 
 /// The plan as screens show it.
@@ -177,8 +186,36 @@ fn is_certified(info: &StoreInfo, qualified: Option<&Certificate>, clock: &dyn C
     !(claims && matches!(standing, Standing::Ended { .. }))
 }
 
-/// The kind of the new key: the one asked for, or the first that the device can make and that still gets certificates.
-pub(crate) fn key_for(info: &StoreInfo, wanted: Option<KeyKind>, clock: &dyn Clock) -> Result<KeyKind, ClientError> {
+/// What a new key is to follow, and what the authority certifies.
+#[derive(Default)]
+pub(crate) struct Wanted<'a> {
+    /// The kind that the person asked for.
+    pub(crate) kind: Option<KeyKind>,
+    /// The certificate that is followed.
+    pub(crate) predecessor: Option<&'a Certificate>,
+    /// Kinds that the authority certifies, by their names; empty where it does not say.
+    pub(crate) issued: Vec<String>,
+}
+
+impl Wanted<'_> {
+    fn is_issued(&self, kind: KeyKind) -> bool {
+        self.issued.is_empty() || self.issued.contains(&kind.to_string())
+    }
+}
+
+/// Whether a key is of the family of another, and at least as strong.
+fn follows(new: KeyKind, old: KeyKind) -> bool {
+    match (new, old) {
+        (KeyKind::Rsa(new), KeyKind::Rsa(old)) => new >= old,
+        (KeyKind::P256 | KeyKind::P384, KeyKind::P256) | (KeyKind::P384, KeyKind::P384) => true,
+        _ => false,
+    }
+}
+
+/// The kind of the new key: the one asked for; otherwise of the family of the predecessor's and at least as strong; only
+/// where the device makes no such key, another that it makes. Always one that the authority certifies, and that still gets
+/// certificates today.
+pub(crate) fn key_for(info: &StoreInfo, wanted: &Wanted<'_>, clock: &dyn Clock) -> Result<KeyKind, ClientError> {
     if let StoreKind::Token { manufacturer, model, .. } = &info.kind
         && register().device(manufacturer, model).is_some_and(|device| device.managed)
     {
@@ -186,23 +223,41 @@ pub(crate) fn key_for(info: &StoreInfo, wanted: Option<KeyKind>, clock: &dyn Clo
     }
     let today = day(clock.now());
     let ended = |kind: KeyKind| register().ended(kind, &today);
-    if let Some(kind) = wanted {
+    if let Some(kind) = wanted.kind {
         if !info.key_kinds.contains(&kind) {
             return Err(ClientError::new("key-kind-unsupported", kind));
+        }
+        if !wanted.is_issued(kind) {
+            return Err(ClientError::new("key-kind-not-issued", format!("{kind}: {}", wanted.issued.join(" "))));
         }
         return match ended(kind) {
             Some(end) => Err(ClientError::new("key-size-ended", format!("{kind}, {} ({})", end.last_day, end.source))),
             None => Ok(kind),
         };
     }
-    let allowed = info.key_kinds.iter().copied().find(|kind| ended(*kind).is_none());
-    allowed.ok_or_else(|| {
+    let legal: Vec<KeyKind> = info.key_kinds.iter().copied().filter(|kind| ended(*kind).is_none()).collect();
+    let issued = || legal.iter().copied().filter(|kind| wanted.is_issued(*kind));
+    let old = wanted.predecessor.and_then(|old| old.key_kind().ok());
+    let same = old.and_then(|old| issued().find(|kind| follows(*kind, old)));
+    let family = |kind: &KeyKind| matches!((kind, old), (KeyKind::Rsa(_), Some(KeyKind::Rsa(_))));
+    same.or_else(|| issued().find(family)).or_else(|| issued().next()).ok_or_else(|| {
         let names: Vec<String> = info.key_kinds.iter().map(ToString::to_string).collect();
-        match info.key_kinds.is_empty() {
-            true => ClientError::new("key-kind-unsupported", &info.name),
-            false => ClientError::new("device-too-weak", format!("{}: {}", info.name, names.join(" "))),
+        if info.key_kinds.is_empty() {
+            ClientError::new("key-kind-unsupported", &info.name)
+        } else if legal.is_empty() {
+            ClientError::new("device-too-weak", format!("{}: {}", info.name, names.join(" ")))
+        } else {
+            let detail = format!("{}: {} / {}", info.name, names.join(" "), wanted.issued.join(" "));
+            ClientError::new("key-kind-not-issued", detail)
         }
     })
+}
+
+/// What a certificate's successor would be able to do no more with a key of this kind.
+fn loses(old: &Certificate, new: KeyKind) -> Option<&'static str> {
+    // An elliptic-curve key cannot encipher a key (RFC 5480 section 3).
+    (old.key_usage().is_some_and(|usage| usage.key_encipherment()) && !matches!(new, KeyKind::Rsa(_)))
+        .then_some("encryption")
 }
 
 fn ask_verdict(
@@ -290,6 +345,24 @@ pub(crate) fn choose<'a>(
     }
 }
 
+/// Kinds of keys that an authority certifies under a profile, as its directory or description says; empty where neither
+/// does.
+fn issued_keys(
+    record: &AuthorityRecord,
+    directory: Option<&Directory>,
+    profile: &str,
+) -> Result<Vec<String>, ClientError> {
+    if let Some(name) = record.mail.as_deref().filter(|name| !name.is_empty()) {
+        return Ok(AuthorityDescription::load(name)?.keys);
+    }
+    let products = directory.map(|directory| directory.products.as_slice()).unwrap_or_default();
+    Ok(products
+        .iter()
+        .find(|product| product.profile == profile)
+        .map(|product| product.keys.clone())
+        .unwrap_or_default())
+}
+
 impl PlanView {
     /// Whether two plans do the same: the same certificates, at the same place, and the same ones go.
     pub fn is_the_same_work(&self, other: &Self) -> bool {
@@ -307,6 +380,7 @@ impl PlanView {
         self.must_act.is_empty()
             && self.file.is_none()
             && self.removed.is_empty()
+            && self.items.iter().all(|item| !item.key_changes && item.loses.is_none())
             && self.items.iter().all(|item| ["issue", "unasked"].contains(&item.verdict.as_str()))
     }
 }
@@ -330,6 +404,10 @@ impl Preflight {
         pin: &dyn PinSource,
         clock: &dyn Clock,
     ) -> Result<Self, ClientError> {
+        if let (Some(kind @ ("qualified" | "commercial")), None) = (options.only.as_deref(), &options.store) {
+            // A kind is a name for one certificate only where there is one.
+            inventory.refuse_ambiguous(kind, pin, clock.now())?;
+        }
         let records = home.authorities()?;
         if records.is_empty() {
             return Err(ClientError::new("no-authority", home.folder().display()));
@@ -397,6 +475,7 @@ impl Preflight {
         let mut plans = Vec::new();
         let mut answer = Answer::Issue;
         let mut refused = Vec::new();
+        let mut lost = false;
         for certificate in [qualified, commercial].into_iter().flatten() {
             if situation_of(Some(certificate)) != Presence::Expiring {
                 continue;
@@ -414,8 +493,8 @@ impl Preflight {
             };
             let code = match verdict {
                 Verdict::Issue if is_asked => "issue",
-                // An authority that is not ours says nothing beforehand.
-                Verdict::Issue => "unasked",
+                // An authority that is not ours says nothing beforehand; one that is newer says something else.
+                Verdict::Issue | Verdict::Other => "unasked",
                 Verdict::Wait(reason) => {
                     answer = Answer::Wait;
                     reason.code()
@@ -423,20 +502,33 @@ impl Preflight {
                 Verdict::Refuse(reason) => reason.code(),
             };
             let view = CertificateView::of(certificate, &info.id, clock.now());
-            items.push(ItemPreview { certificate: view, verdict: code.to_owned() });
+            let preview = |key: String, loses| ItemPreview {
+                key_changes: key != view.key,
+                certificate: view.clone(),
+                verdict: code.to_owned(),
+                key,
+                loses,
+            };
             if let Verdict::Refuse(reason) = verdict {
+                items.push(preview(view.key.clone(), None));
                 // One that is refused leaves the other complete.
                 refused.push((certificate.kind(), reason));
                 continue;
             }
-            let (key, file) = match key_for(&place.info, options.key, clock) {
+            let issued = issued_keys(record, directory.as_ref(), profile(certificate))?;
+            let wanted = Wanted { kind: options.key, predecessor: Some(certificate), issued };
+            let (key, file) = match key_for(&place.info, &wanted, clock) {
                 Ok(key) => (key, None),
                 // What the device cannot make may live in a file, when the person says so and nothing forbids it.
                 Err(_) if options.file.is_some() && certificate.kind() == Kind::Commercial => {
-                    (options.key.unwrap_or(KeyKind::P256), options.file.clone())
+                    let file = options.file.clone().unwrap_or_default();
+                    (key_for(&FileStore::new(&file).info()?, &wanted, clock)?, Some(file))
                 }
                 Err(error) => return Err(error),
             };
+            let loses = loses(certificate, key);
+            lost |= loses.is_some();
+            items.push(preview(key.to_string(), loses));
             // A successor is about as long as its predecessor.
             let held = if place.holds_room && file.is_none() { certificate.der().len() + 256 } else { 0 };
             plans.push(ItemPlan {
@@ -508,6 +600,10 @@ impl Preflight {
         let old = |which: Which| if which == Which::Qualified { qualified } else { commercial };
         let mut clear = Vec::new();
         let mut may_begin = true;
+        if lost && !options.lose_abilities {
+            view.must_act.push(("holder".to_owned(), "agree-to-lose-abilities".to_owned()));
+            may_begin = false;
+        }
         for step in &steps {
             match step {
                 Step::ObtainOnFile(which) => {

@@ -14,7 +14,7 @@ use crate::process::quiet;
 use crate::{CertificateView, ClientError, Home};
 
 /// Days before the end when something is said, the first first.
-pub(crate) const REMINDED: [i64; 6] = [60, 30, 14, 7, 3, 1];
+pub const REMINDED: [i64; 6] = [60, 30, 14, 7, 3, 1];
 
 /// A certificate that ends soon, or has ended.
 #[derive(Debug, Clone, Serialize)]

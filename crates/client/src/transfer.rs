@@ -8,6 +8,7 @@ use obnova_keystore::{StoreSigner, durable};
 use obnova_lifecycle::port::{Clock, KeyStoreError, Pin, PinState, StoreInfo, StoreKind};
 use obnova_lifecycle::retirement::{OrphanStanding, permit_orphan};
 use obnova_lifecycle::station::{ProofOfUse, challenge_message};
+use obnova_pki::signature::key_identity;
 use obnova_pki::{Certificate, KeyKind, Signer};
 use serde::Serialize;
 
@@ -24,6 +25,24 @@ pub struct Imported {
     pub was_there: bool,
     /// Whether the store is a device: the key was then not made on it, and must not be called so.
     pub on_device: bool,
+}
+
+/// What an import leaves out, and why (`left-CODE` in the texts): `ended`, `older`, `unread`, `key-kind`, `foreign`.
+#[derive(Debug, Clone, Serialize)]
+pub struct LeftOut {
+    /// Serial number in hexadecimal, or what else it is found by.
+    pub number: String,
+    /// The code.
+    pub why: &'static str,
+}
+
+/// What became of a file that was imported.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImportedFile {
+    /// Pairs that are in the store now.
+    pub imported: Vec<Imported>,
+    /// What was left out.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// A copy of a soft key's file in a second place.
@@ -90,7 +109,7 @@ impl Inventory {
         wanted: Option<&str>,
         pin: &dyn PinSource,
         clock: &dyn Clock,
-    ) -> Result<Vec<Imported>, ClientError> {
+    ) -> Result<ImportedFile, ClientError> {
         let target = self.meant(wanted)?;
         let named = StoreInfo {
             id: format!("file:{}", file.display()),
@@ -106,16 +125,36 @@ impl Inventory {
         // A file that is not there needs no password.
         read_file(file)?;
         let pfx = open_pfx(file, &pin.pin(&named)?)?;
-        let mut pairs = Vec::new();
+        let (mut pairs, mut left_out) = (Vec::new(), Vec::new());
+        let left = |number: String, why| LeftOut { number, why };
+        let mut ended = None;
         for PfxKey { key, certificate, .. } in &pfx.keys {
+            // Of several certificates of a key this is the one that ends last.
             let Some(certificate) = certificate else { continue };
-            check_pair(key.pkcs8(), certificate, &target.info, clock)?;
-            pairs.push((Zeroizing::new(key.pkcs8().to_vec()), certificate.clone()));
+            match check_pair(key.pkcs8(), certificate, &target.info, clock) {
+                Ok(()) => pairs.push((Zeroizing::new(key.pkcs8().to_vec()), certificate.clone())),
+                // What has ended is of no use on a device, and no reason to refuse the rest.
+                Err(error) if error.code == "certificate-ended" => {
+                    left_out.push(left(certificate.serial().hexadecimal(), "ended"));
+                    ended.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+            let identity = key_identity(key.public_key());
+            let older = pfx.others.iter().filter(|other| key_identity(other.public_key()) == identity);
+            left_out.extend(older.map(|other| left(other.serial().hexadecimal(), "older")));
+        }
+        left_out.extend(
+            pfx.unread.iter().map(|unread| left(Primitives.fingerprint(&unread.octets)[..16].to_owned(), "unread")),
+        );
+        if pfx.foreign() > 0 {
+            left_out.push(left(pfx.foreign().to_string(), "foreign"));
         }
         if pairs.is_empty() {
-            return Err(ClientError::new("pfx-empty", file.display()));
+            return Err(ended.unwrap_or_else(|| ClientError::new("pfx-empty", file.display())));
         }
-        bring(home, target, &Checked(pairs), pin, clock)
+        let imported = bring(home, target, &Checked(pairs), pin, clock)?;
+        Ok(ImportedFile { imported, left_out })
     }
 
     /// Moves a copy of a pair from a store in software to another store.
@@ -173,10 +212,8 @@ impl Inventory {
         };
         let password = pin.new_password(&named)?;
         let name = certificate.subject().common_name();
-        let pfx = Pfx {
-            keys: vec![PfxKey { key, certificate: Some(certificate.clone()), name: Some(name) }],
-            others: vec![],
-        };
+        let entry = PfxKey { key, certificate: Some(certificate.clone()), name: Some(name) };
+        let pfx = Pfx::new(vec![entry], Vec::new());
         let bytes = pfx
             .write_with(&Secret::new(password.expose().to_owned()), mac)
             .map_err(|error| ClientError::new("pfx-wrong", error))?;
@@ -236,7 +273,12 @@ fn bring(
             store.import(key, &label)?;
             if let Err(error) = store.install(certificate) {
                 // A copy without its certificate is of no use: what this very run brought is taken back, no more.
-                let standing = OrphanStanding { request_open: false, request_closed: true, loss_typed: false };
+                let standing = OrphanStanding {
+                    request_open: false,
+                    request_closed: true,
+                    loss_typed: false,
+                    certificate_issued: false,
+                };
                 if let Ok(permit) = permit_orphan(certificate.public_key(), &standing, clock.now())
                     && !had_key
                 {

@@ -93,6 +93,9 @@ pub fn room(texts: Texts, room: &RoomView, is_drawn: bool) -> String {
             "room-counted",
             &[("certificates", &census.certificates.to_string()), ("octets", &census.certificate_octets.to_string())],
         ));
+        if census.unread > 0 {
+            words.push(texts.get("room-unread", &[("count", &census.unread.to_string())]));
+        }
     }
     words.join("; ")
 }
@@ -122,7 +125,34 @@ pub fn finding(texts: Texts, finding: &Finding) -> String {
             items.iter().map(one).collect::<Vec<_>>().join("; ")
         }
         Told::Store(name) => name.clone(),
+        Told::Unread(view) => unread(texts, view).join(" "),
     }
+}
+
+/// What becomes of the kind of key, and of what a certificate can do, where something changes.
+pub fn key_change(texts: Texts, item: &crate::ItemPreview) -> Vec<String> {
+    let mut lines = Vec::new();
+    if item.key_changes {
+        lines.push(texts.get("key-changes", &[("old", &item.certificate.key), ("new", &item.key)]));
+    }
+    lines.extend(item.loses.map(|code| texts.get(&format!("loses-{code}"), &[])));
+    lines
+}
+
+/// Something that a store calls a certificate, and that cannot be read.
+pub fn unread(texts: Texts, view: &crate::UnreadView) -> Vec<String> {
+    let number = view.number();
+    let name = view.name.clone().unwrap_or_default();
+    let mut lines = vec![texts.get("unread-certificate", &[("number", &number), ("name", &name)])];
+    if let Some(left) = view.days_left {
+        lines.push(format!(
+            "{}  {}",
+            view.not_after.as_deref().and_then(|end| end.get(..10)).unwrap_or_default(),
+            days(texts, left)
+        ));
+    }
+    lines.push(texts.get("unread-why", &[("why", &view.why)]));
+    lines
 }
 
 /// A card that cannot be used: what it is, what it needs, and who can help.

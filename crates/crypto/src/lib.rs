@@ -6,12 +6,14 @@ mod pbe;
 mod pfx;
 mod primitives;
 mod sealed;
+mod weakness;
 
 pub use key::{KeyError, SoftwareKey};
 pub use mac::SharedSecret;
 pub use pfx::{Pfx, PfxError, PfxKey, PfxMac};
 pub use primitives::Primitives;
 pub use sealed::{SealError, SealingKey, aes_cbc_decrypt, open_private_key, seal_private_key};
+pub use weakness::{Weakness, weakness};
 pub use zeroize::Zeroizing;
 
 /// A password, PIN or passphrase: wiped when it goes, never shown.

@@ -9,6 +9,7 @@ use aws_lc_rs::pbkdf2;
 use der::Encode;
 use der::asn1::ObjectIdentifier;
 use obnova_pki::ber::Node;
+use obnova_pki::signature::key_identity;
 use obnova_pki::{Certificate, Digest, FormatError, Signer, Verifier, oid};
 use zeroize::Zeroizing;
 
@@ -29,6 +30,8 @@ const KEY_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1
 const SHROUDED_KEY_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.2");
 const CERTIFICATE_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.3");
 const SAFE_CONTENTS_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.6");
+const CRL_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.4");
+const SECRET_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.5");
 const X509_CERTIFICATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.22.1");
 const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
 const LOCAL_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.21");
@@ -40,10 +43,10 @@ pub enum PfxError {
     Password,
     /// Damaged, or protected in a way that is not supported.
     File(String),
-    /// A certificate inside is malformed.
-    Certificate(FormatError),
-    /// A key inside is of a kind that is not used here.
+    /// A key is of a kind that is not used here.
     Key(KeyError),
+    /// Things in the file open with another password than its own, so that one cannot be changed.
+    Foreign(String),
 }
 
 impl core::fmt::Display for PfxError {
@@ -51,8 +54,8 @@ impl core::fmt::Display for PfxError {
         match self {
             Self::Password => f.write_str("the password is wrong, or the file was changed"),
             Self::File(detail) => write!(f, "the file cannot be read: {detail}"),
-            Self::Certificate(error) => write!(f, "a certificate inside cannot be read: {error}"),
             Self::Key(error) => write!(f, "a key inside cannot be used: {error}"),
+            Self::Foreign(what) => write!(f, "it holds what opens with another password: {what}"),
         }
     }
 }
@@ -63,19 +66,36 @@ impl std::error::Error for PfxError {}
 pub struct PfxKey {
     /// The key.
     pub key: SoftwareKey,
-    /// Its certificate, matched by the public key.
+    /// Its certificate, matched by the public key: of several the one that ends last; the others stand among
+    /// [`Pfx::others`].
     pub certificate: Option<Certificate>,
     /// friendlyName.
     pub name: Option<String>,
 }
 
-/// What a PKCS#12 file holds.
+/// A certificate bag that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PfxUnread {
+    /// What the bag calls a certificate.
+    pub octets: Vec<u8>,
+    /// friendlyName.
+    pub name: Option<String>,
+    /// The key of the file that has the same localKeyID, as SubjectPublicKeyInfo.
+    pub key: Option<Vec<u8>>,
+}
+
+/// What a PKCS#12 file holds. Whatever is in it that is not understood here is kept, octet for octet, when it is written
+/// again.
 #[derive(Default)]
 pub struct Pfx {
     /// Keys in the order of the file.
     pub keys: Vec<PfxKey>,
     /// Certificates that belong to none of the keys: the path, and others.
     pub others: Vec<Certificate>,
+    /// Certificates that cannot be read.
+    pub unread: Vec<PfxUnread>,
+    /// The bags as they stand in the file, in their order.
+    bags: Vec<Bag>,
 }
 
 /// How a file that is written proves that it was not changed.
@@ -104,14 +124,76 @@ impl From<FormatError> for PfxError {
     }
 }
 
-/// A key or certificate as it came out of its bag.
-enum Bag {
-    Key { pkcs8: Zeroizing<Vec<u8>>, name: Option<String> },
+/// A bag as it stands in a file.
+#[derive(Clone)]
+struct Bag {
+    /// SafeBag (RFC 7292 section 4.2), as it came.
+    raw: Vec<u8>,
+    /// Whether it stood inside encrypted content.
+    is_sealed: bool,
+    content: Content,
+    name: Option<String>,
+    local_id: Option<Vec<u8>>,
+}
+
+#[derive(Clone)]
+enum Content {
+    /// A key, encrypted on its own or not; its PKCS#8.
+    Key { pkcs8: Zeroizing<Vec<u8>>, is_shrouded: bool },
+    /// A certificate, or what is called so.
     Certificate(Vec<u8>),
+    /// A secret of another program, encrypted under the same password (as Java does); opened.
+    Secret(Zeroizing<Vec<u8>>),
+    /// Anything that has no encryption of its own: a revocation list, for example.
+    Open,
+    /// Anything of which that is not known.
+    Closed,
+}
+
+impl Bag {
+    fn key(&self) -> Option<SoftwareKey> {
+        match &self.content {
+            Content::Key { pkcs8, .. } => SoftwareKey::from_pkcs8(pkcs8).ok(),
+            _ => None,
+        }
+    }
+
+    /// The same bag under another password.
+    fn resealed(&self, password: &Password) -> Result<Self, PfxError> {
+        let (kind, value) = match &self.content {
+            Content::Key { is_shrouded: false, .. } | Content::Certificate(_) | Content::Open => {
+                return Ok(self.clone());
+            }
+            Content::Key { pkcs8, .. } => {
+                let sealed = seal(pkcs8, password)?;
+                (SHROUDED_KEY_BAG, sequence(&[&sealed.algorithm, &tlv(0x04, &sealed.octets)]))
+            }
+            Content::Secret(opened) => {
+                let sealed = seal(opened, password)?;
+                let info = sequence(&[&sealed.algorithm, &tlv(0x04, &sealed.octets)]);
+                let value = sequence(&[&encoded(&SHROUDED_KEY_BAG)?, &tlv(0xA0, &tlv(0x04, &info))]);
+                (SECRET_BAG, value)
+            }
+            Content::Closed => {
+                return Err(PfxError::Foreign(
+                    self.name.clone().unwrap_or_else(|| "a thing without a name".to_owned()),
+                ));
+            }
+        };
+        let node = Node::parse_first(&self.raw)?;
+        let attributes = node.children().get(2).map(|attributes| attributes.raw.to_vec()).unwrap_or_default();
+        let raw = sequence(&[&encoded(&kind)?, &tlv(0xA0, &value), &attributes]);
+        Ok(Self { raw, ..self.clone() })
+    }
 }
 
 impl Pfx {
-    /// Reads a file.
+    /// A file of these keys and certificates, and nothing else.
+    pub fn new(keys: Vec<PfxKey>, others: Vec<Certificate>) -> Self {
+        Self { keys, others, ..Self::default() }
+    }
+
+    /// Reads a file. What is in it and cannot be read costs only itself.
     ///
     /// # Errors
     ///
@@ -126,15 +208,16 @@ impl Pfx {
             return Err(PfxError::File("not version 3".to_owned()));
         }
         let content = data(pfx.child(1, 0x30)?)?;
-        if let Some(mac) = pfx.children().get(2)
+        let mac = pfx.children().get(2);
+        if let Some(mac) = mac
             && !pbe::check_mac(mac, &content, &password)?
         {
             return Err(PfxError::Password);
         }
-        let mut bags = Vec::new();
+        let mut reader = Reader { password: &password, is_proven: mac.is_some(), bags: Vec::new() };
         for info in Node::parse_first(&content)?.children() {
             match info.child(0, 0x06)?.oid()? {
-                oid::CMS_DATA => contents(&data(info)?, &password, &mut bags, 0)?,
+                oid::CMS_DATA => reader.contents(&data(info)?, false, 0)?,
                 ENCRYPTED_DATA => {
                     let encrypted = info.child(1, 0xA0)?.child(0, 0x30)?.child(1, 0x30)?;
                     let sealed = encrypted
@@ -145,42 +228,83 @@ impl Pfx {
                         .octets();
                     let is_contents = |opened: &[u8]| Node::parse_first(opened).is_ok_and(|node| node.tag == 0x30);
                     let opened = pbe::decrypt(encrypted.child(1, 0x30)?, &sealed, &password, is_contents)?;
-                    contents(&opened, &password, &mut bags, 0)?;
+                    reader.contents(&opened, true, 0)?;
                 }
                 other => return Err(PfxError::File(format!("a part of type {other} is not read here"))),
             }
         }
-        Self::put_together(bags)
+        Ok(Self::put_together(reader.bags))
     }
 
-    fn put_together(bags: Vec<Bag>) -> Result<Self, PfxError> {
+    fn put_together(bags: Vec<Bag>) -> Self {
+        let mut pfx = Self::default();
         let mut certificates: Vec<Certificate> = Vec::new();
-        let mut found = Vec::new();
-        for bag in bags {
-            match bag {
-                Bag::Certificate(der) => {
-                    let certificate = Certificate::from_der(&der).map_err(PfxError::Certificate)?;
-                    if !certificates.contains(&certificate) {
-                        certificates.push(certificate);
+        for bag in &bags {
+            if let Some(key) = bag.key() {
+                if !pfx.keys.iter().any(|known| known.key.public_key() == key.public_key()) {
+                    pfx.keys.push(PfxKey { key, certificate: None, name: bag.name.clone() });
+                }
+            } else if let Content::Certificate(der) = &bag.content {
+                match Certificate::from_der(der) {
+                    Ok(certificate) if certificates.contains(&certificate) => {}
+                    Ok(certificate) => certificates.push(certificate),
+                    Err(_) => {
+                        let beside = bags
+                            .iter()
+                            .find(|one| bag.local_id.is_some() && one.local_id == bag.local_id && one.key().is_some());
+                        let key = beside.and_then(Bag::key).map(|key| key.public_key().to_vec());
+                        pfx.unread.push(PfxUnread { octets: der.clone(), name: bag.name.clone(), key });
                     }
                 }
-                Bag::Key { pkcs8, name } => {
-                    found.push((SoftwareKey::from_pkcs8(&pkcs8).map_err(PfxError::Key)?, name));
-                }
             }
         }
-        let mut keys: Vec<PfxKey> = Vec::new();
-        for (key, name) in found {
-            if keys.iter().any(|known| known.key.public_key() == key.public_key()) {
-                continue;
-            }
-            let certificate = certificates
+        for entry in &mut pfx.keys {
+            let identity = key_identity(entry.key.public_key());
+            let newest = certificates
                 .iter()
-                .position(|certificate| certificate.public_key() == key.public_key())
-                .map(|found| certificates.remove(found));
-            keys.push(PfxKey { key, certificate, name });
+                .enumerate()
+                .filter(|(_, certificate)| key_identity(certificate.public_key()) == identity)
+                .max_by_key(|(_, certificate)| certificate.not_after())
+                .map(|(place, _)| place);
+            entry.certificate = newest.map(|place| certificates.remove(place));
         }
-        Ok(Self { keys, others: certificates })
+        pfx.others = certificates;
+        pfx.bags = bags;
+        pfx
+    }
+
+    /// Bags that are neither a key nor a certificate that can be read.
+    pub fn foreign(&self) -> usize {
+        let is_known = |bag: &Bag| bag.key().is_some() || matches!(bag.content, Content::Certificate(_));
+        self.bags.iter().filter(|bag| !is_known(bag)).count()
+    }
+
+    /// Prepares the file for another password: what has an encryption of its own is sealed anew.
+    ///
+    /// # Errors
+    ///
+    /// [`PfxError::Foreign`] for what the old password does not open; nothing was changed.
+    pub fn reseal(&mut self, new: &Secret) -> Result<(), PfxError> {
+        let password = Password::new(new.expose());
+        self.bags = self.bags.iter().map(|bag| bag.resealed(&password)).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// Whether a bag of the file still belongs to it.
+    fn stays(&self, bag: &Bag) -> bool {
+        match (&bag.content, bag.key()) {
+            (_, Some(key)) => self.keys.iter().any(|entry| entry.key.public_key() == key.public_key()),
+            (Content::Certificate(der), None) => match Certificate::from_der(der) {
+                Ok(_) => self.certificates().any(|certificate| certificate.der() == der),
+                Err(_) => self.unread.iter().any(|unread| unread.octets == *der),
+            },
+            _ => true,
+        }
+    }
+
+    /// All certificates that can be read.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.keys.iter().filter_map(|entry| entry.certificate.as_ref()).chain(&self.others)
     }
 
     /// Writes a file: PBES2 with AES-256 and HMAC-SHA-256, as OpenSSL 3 does by default.
@@ -198,24 +322,39 @@ impl Pfx {
     ///
     /// As [`Pfx::write`].
     pub fn write_with(&self, password: &Secret, mac: PfxMac) -> Result<Vec<u8>, PfxError> {
+        let secret = password;
         let password = Password::new(password.expose());
+        let kept: Vec<&Bag> = self.bags.iter().filter(|bag| self.stays(bag)).collect();
         let (mut keys, mut certificates) = (Vec::new(), Vec::new());
+        for bag in &kept {
+            if bag.is_sealed { certificates.push(bag.raw.clone()) } else { keys.push(bag.raw.clone()) }
+        }
+        let has =
+            |der: &[u8]| kept.iter().any(|bag| matches!(&bag.content, Content::Certificate(known) if known == der));
         for entry in &self.keys {
-            let id = Primitives.digest(Digest::Sha1, entry.key.public_key());
+            let bag = kept.iter().find(|bag| bag.key().is_some_and(|key| key.public_key() == entry.key.public_key()));
+            let own_id = || Primitives.digest(Digest::Sha1, entry.key.public_key());
+            // Programs pair a key and its certificate by this mark, so a new one takes over what the key has.
+            let id = bag.and_then(|bag| bag.local_id.clone()).unwrap_or_else(own_id);
             let own_name = entry.certificate.as_ref().map(|certificate| certificate.subject().common_name());
             let name = entry.name.clone().or(own_name).unwrap_or_else(|| "obnova".to_owned());
             let marks = attributes(&name, Some(&id))?;
-            let sealed = seal(entry.key.pkcs8(), &password)?;
-            let shrouded = sequence(&[&sealed.algorithm, &tlv(0x04, &sealed.octets)]);
-            keys.push(sequence(&[&encoded(&SHROUDED_KEY_BAG)?, &tlv(0xA0, &shrouded), &marks]));
-            if let Some(certificate) = &entry.certificate {
+            if bag.is_none() {
+                let sealed = seal(entry.key.pkcs8(), &password)?;
+                let shrouded = sequence(&[&sealed.algorithm, &tlv(0x04, &sealed.octets)]);
+                keys.push(sequence(&[&encoded(&SHROUDED_KEY_BAG)?, &tlv(0xA0, &shrouded), &marks]));
+            }
+            if let Some(certificate) = &entry.certificate
+                && !has(certificate.der())
+            {
                 certificates.push(certificate_bag(certificate, &marks)?);
             }
         }
-        for certificate in &self.others {
+        for certificate in self.others.iter().filter(|certificate| !has(certificate.der())) {
             let name = format!("{} {}", certificate.subject().common_name(), certificate.serial().hexadecimal());
             certificates.push(certificate_bag(certificate, &attributes(&name, None)?)?);
         }
+        let mut written: Vec<Vec<u8>> = keys.iter().chain(&certificates).cloned().collect();
         let joined = |bags: &[Vec<u8>]| tlv(0x30, &bags.concat());
         let mut parts = Vec::new();
         if !certificates.is_empty() {
@@ -229,7 +368,93 @@ impl Pfx {
         }
         let content = joined(&parts);
         let safe = sequence(&[&encoded(&oid::CMS_DATA)?, &tlv(0xA0, &tlv(0x04, &content))]);
-        Ok(sequence(&[&encoded(&3u8)?, &safe, &mac_data(&content, &password, mac)?]))
+        let file = sequence(&[&encoded(&3u8)?, &safe, &mac_data(&content, &password, mac)?]);
+        // What cannot be read again, bag by bag, never takes the place of what can.
+        let mut back: Vec<Vec<u8>> = Self::read(&file, secret)?.bags.into_iter().map(|bag| bag.raw).collect();
+        written.sort();
+        back.sort();
+        if written != back {
+            return Err(PfxError::File("what was written is not what is read back".to_owned()));
+        }
+        Ok(file)
+    }
+}
+
+/// Reads the bags of a file.
+struct Reader<'a> {
+    password: &'a Password,
+    /// Whether the MAC showed that the password is right: then what does not open is another's, and no sign of a wrong one.
+    is_proven: bool,
+    bags: Vec<Bag>,
+}
+
+impl Reader<'_> {
+    /// Reads SafeContents (RFC 7292 section 4.2).
+    fn contents(&mut self, bytes: &[u8], is_sealed: bool, depth: usize) -> Result<(), PfxError> {
+        if depth > DEEPEST {
+            return Err(PfxError::File("bags inside bags inside bags".to_owned()));
+        }
+        for bag in Node::parse_first(bytes)?.children() {
+            let kind = bag.child(0, 0x06)?.oid()?;
+            let value =
+                bag.child(1, 0xA0)?.children().first().ok_or_else(|| PfxError::File("an empty bag".to_owned()))?;
+            let content = match kind {
+                SAFE_CONTENTS_BAG => {
+                    self.contents(value.raw, is_sealed, depth + 1)?;
+                    continue;
+                }
+                KEY_BAG => Content::Key { pkcs8: Zeroizing::new(value.raw.to_vec()), is_shrouded: false },
+                SHROUDED_KEY_BAG => match self.open(value)? {
+                    Some(opened) => Content::Key { pkcs8: opened, is_shrouded: true },
+                    None => Content::Closed,
+                },
+                CERTIFICATE_BAG if value.child(0, 0x06)?.oid()? == X509_CERTIFICATE => {
+                    let octets = value.child(1, 0xA0)?.children().first();
+                    Content::Certificate(octets.map(Node::octets).unwrap_or_default())
+                }
+                CERTIFICATE_BAG | CRL_BAG => Content::Open,
+                SECRET_BAG => self.secret(value)?.map_or(Content::Closed, Content::Secret),
+                _ => Content::Closed,
+            };
+            let (name, local_id) = (name_of(bag), local_id_of(bag));
+            self.bags.push(Bag { raw: bag.raw.to_vec(), is_sealed, content, name, local_id });
+        }
+        Ok(())
+    }
+
+    /// Opens an EncryptedPrivateKeyInfo; `None` for one that another password opens.
+    fn open(&self, info: &Node<'_>) -> Result<Option<Zeroizing<Vec<u8>>>, PfxError> {
+        let sealed = info
+            .children()
+            .get(1)
+            .filter(|node| node.tag & 0xDF == 0x04)
+            .ok_or_else(|| PfxError::File("no encryptedData".to_owned()))?
+            .octets();
+        let algorithm = info.child(0, 0x30)?;
+        let is_key = |opened: &[u8]| SoftwareKey::from_pkcs8(trimmed(opened)).is_ok();
+        // The password may be right, and the key of a kind that is not used here.
+        let is_any = |opened: &[u8]| Node::parse_first(opened).is_ok_and(|node| node.tag == 0x30);
+        let opened = match pbe::decrypt(algorithm, &sealed, self.password, is_key) {
+            Err(PbeError::Wrong) => pbe::decrypt(algorithm, &sealed, self.password, is_any),
+            other => other,
+        };
+        match opened {
+            Ok(opened) => Ok(Some(Zeroizing::new(trimmed(&opened).to_vec()))),
+            Err(PbeError::Wrong | PbeError::Unsupported(_)) if self.is_proven => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A secret as Java keeps it: an EncryptedPrivateKeyInfo under the type of a shrouded key; `None` for all others.
+    fn secret(&self, value: &Node<'_>) -> Result<Option<Zeroizing<Vec<u8>>>, PfxError> {
+        if value.child(0, 0x06)?.oid()? != SHROUDED_KEY_BAG {
+            return Ok(None);
+        }
+        let Some(octets) = value.child(1, 0xA0)?.children().first().map(Node::octets) else { return Ok(None) };
+        match Node::parse_first(&octets) {
+            Ok(info) => self.open(&info),
+            Err(_) => Ok(None),
+        }
     }
 }
 
@@ -246,61 +471,29 @@ fn data(info: &Node<'_>) -> Result<Vec<u8>, PfxError> {
     }
 }
 
-/// Reads SafeContents (RFC 7292 section 4.2).
-fn contents(bytes: &[u8], password: &Password, bags: &mut Vec<Bag>, depth: usize) -> Result<(), PfxError> {
-    if depth > DEEPEST {
-        return Err(PfxError::File("bags inside bags inside bags".to_owned()));
-    }
-    for bag in Node::parse_first(bytes)?.children() {
-        let kind = bag.child(0, 0x06)?.oid()?;
-        let value = bag.child(1, 0xA0)?.children().first().ok_or_else(|| PfxError::File("an empty bag".to_owned()))?;
-        match kind {
-            KEY_BAG => bags.push(Bag::Key { pkcs8: Zeroizing::new(value.raw.to_vec()), name: name_of(bag) }),
-            SHROUDED_KEY_BAG => {
-                let sealed = value
-                    .children()
-                    .get(1)
-                    .filter(|node| node.tag & 0xDF == 0x04)
-                    .ok_or_else(|| PfxError::File("no encryptedData".to_owned()))?
-                    .octets();
-                let is_key = |opened: &[u8]| SoftwareKey::from_pkcs8(trimmed(opened)).is_ok();
-                let algorithm = value.child(0, 0x30)?;
-                let opened = match pbe::decrypt(algorithm, &sealed, password, is_key) {
-                    Ok(opened) => opened,
-                    Err(PbeError::Wrong) => {
-                        // The password may be right, and the key of a kind that is not used here.
-                        let is_any = |opened: &[u8]| Node::parse_first(opened).is_ok_and(|node| node.tag == 0x30);
-                        pbe::decrypt(algorithm, &sealed, password, is_any)?
-                    }
-                    Err(other) => return Err(other.into()),
-                };
-                bags.push(Bag::Key { pkcs8: Zeroizing::new(trimmed(&opened).to_vec()), name: name_of(bag) });
-            }
-            CERTIFICATE_BAG if value.child(0, 0x06)?.oid()? == X509_CERTIFICATE => {
-                let octets = value.child(1, 0xA0)?.children().first();
-                bags.push(Bag::Certificate(octets.map(Node::octets).unwrap_or_default()));
-            }
-            SAFE_CONTENTS_BAG => contents(value.raw, password, bags, depth + 1)?,
-            // Revocation lists and secrets of other programs are not ours to read.
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 /// The first element of some octets, without what a careless writer left behind it.
 fn trimmed(bytes: &[u8]) -> &[u8] {
     Node::parse_first(bytes).map_or(bytes, |node| &bytes[..node.raw.len()])
 }
 
-/// friendlyName of a bag.
-fn name_of(bag: &Node<'_>) -> Option<String> {
+/// The value of an attribute of a bag.
+fn attribute(bag: &Node<'_>, wanted: ObjectIdentifier) -> Option<Vec<u8>> {
     let attributes = bag.children().get(2)?;
-    let named = attributes
+    let found = attributes
         .children()
         .iter()
-        .find(|attribute| attribute.child(0, 0x06).and_then(Node::oid).is_ok_and(|id| id == FRIENDLY_NAME))?;
-    let octets = named.child(1, 0x31).ok()?.children().first()?.octets();
+        .find(|attribute| attribute.child(0, 0x06).and_then(Node::oid).is_ok_and(|id| id == wanted))?;
+    Some(found.child(1, 0x31).ok()?.children().first()?.octets())
+}
+
+/// localKeyID of a bag.
+fn local_id_of(bag: &Node<'_>) -> Option<Vec<u8>> {
+    attribute(bag, LOCAL_KEY_ID)
+}
+
+/// friendlyName of a bag.
+fn name_of(bag: &Node<'_>) -> Option<String> {
+    let octets = attribute(bag, FRIENDLY_NAME)?;
     let units: Vec<u16> = octets.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
     String::from_utf16(&units).ok()
 }
@@ -411,8 +604,7 @@ mod tests {
 
     fn file(password: &str, mac: PfxMac) -> Vec<u8> {
         let key = SoftwareKey::generate(KeyKind::P256).unwrap();
-        let pfx =
-            Pfx { keys: vec![PfxKey { key, certificate: None, name: Some("Klíč 😀".to_owned()) }], others: vec![] };
+        let pfx = Pfx::new(vec![PfxKey { key, certificate: None, name: Some("Klíč 😀".to_owned()) }], vec![]);
         pfx.write_with(&Secret::new(password.to_owned()), mac).unwrap()
     }
 

@@ -1,6 +1,6 @@
 //! Clean-up: what may go, what stays and why, and the way back for what went.
 
-use obnova_client::{CertificateView, Cleaned, CleanupItem, Measured, StoreView, words::ended, words::sentence};
+use obnova_client::{CertificateView, Cleaned, CleanupItem, Measured, StoreView, words, words::ended, words::sentence};
 use obnova_texts::Texts;
 
 use crate::overview::{numbers, place_of, purpose, until};
@@ -43,6 +43,10 @@ fn gone(page: &mut Page, texts: Texts, stores: &[StoreView], removed: &[Certific
 fn item(texts: Texts, item: &CleanupItem) -> Block {
     let (title, faint) = match &item.certificate {
         Some(view) => (format!("{} – {}", purpose(texts, view.kind), view.name), numbers(view)),
+        None if item.unread.is_some() => {
+            let lines = item.unread.as_ref().map(|view| words::unread(texts, view)).unwrap_or_default();
+            (lines.first().cloned().unwrap_or_default(), lines.get(1..).unwrap_or_default().join(" "))
+        }
         None => {
             let print = item.key_sha256.get(..16).unwrap_or_default();
             let title = format!("{} ({})", sentence(&texts.get("clean-key", &[])), item.key);
@@ -56,7 +60,7 @@ fn item(texts: Texts, item: &CleanupItem) -> Block {
     let mut buttons = Vec::new();
     match item.why {
         "stays-decrypts" => buttons.push(Button::new(texts, "window-lose-mail", Act::LoseMail(true))),
-        "stays-unknown-request" => {
+        "stays-unknown-request" | "stays-issued" => {
             buttons.push(Button::new(texts, "window-give-up", Act::GiveUp(item.key_sha256.clone())));
         }
         "stays-waits" => buttons.push(Button::new(texts, "window-resume", Act::Resume)),

@@ -76,9 +76,13 @@ impl Worker {
             Care::AskImport => return Ok(device::import(texts, store, &name)),
             Care::Import => {
                 let file = Self::path(fields, "file")?;
-                let imported = inventory.import_file(home, &file, wanted, &self.talk, &self.clock)?;
+                let done = inventory.import_file(home, &file, wanted, &self.talk, &self.clock)?;
                 let mut page = self.devices()?;
-                for pair in imported {
+                for left in &done.left_out {
+                    let words = texts.get(&format!("left-{}", left.why), &[("number", &left.number)]);
+                    page.notice(Mark::Plain, words, "");
+                }
+                for pair in done.imported {
                     let key = if pair.was_there { "import-was-there" } else { "import-done" };
                     let words = [("serial", pair.certificate.decimal.as_str()), ("store", name.as_str())];
                     let faint = if pair.on_device { texts.get("import-not-made-there", &[]) } else { String::new() };

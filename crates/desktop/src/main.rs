@@ -1,6 +1,7 @@
 //! `obnova-desktop`: the holder's program in a window. Every rule is in the client library.
 #![windows_subsystem = "windows"]
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use obnova_client::{Home, notify};
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
             (Some("--home"), Some(value)) => settings.home = std::path::absolute(&value).unwrap_or(value.into()),
             (Some("--lang"), Some(value)) => asked = value.to_str().map(str::to_owned),
             _ => {
-                eprintln!("obnova-desktop [--home FOLDER] [--lang cs|en]");
+                let _ = writeln!(std::io::stderr(), "obnova-desktop [--home FOLDER] [--lang cs|en]");
                 return ExitCode::from(2);
             }
         }
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
         Ok(Err(error)) => format!("{} {error}", told("window-no-screen")),
         Err(_) => format!("{} {}", told("window-crashed"), told("window-no-rate")),
     };
-    eprintln!("{text}");
+    let _ = writeln!(std::io::stderr(), "{text}");
     notify(&told("window-title"), &text);
     ExitCode::from(NO_WINDOW)
 }

@@ -2,7 +2,7 @@
 //! done now; and a certificate with everything about it.
 
 use obnova_client::words::{day, sentence};
-use obnova_client::{CardView, CertificateView, JourneyView, Next, StoreView, words};
+use obnova_client::{CardView, CertificateView, JourneyView, Next, StoreView, UnreadView, words};
 use obnova_texts::Texts;
 
 use crate::page::{Act, Block, Button, Card, Care, Mark, Page, Place};
@@ -18,6 +18,8 @@ pub struct Overview {
     pub cards: Vec<CardView>,
     /// Files that want their password: stable name, name for people.
     pub locked: Vec<(String, String)>,
+    /// Certificates that cannot be read.
+    pub unread: Vec<UnreadView>,
     /// Renewals that are under way.
     pub open: Vec<JourneyView>,
     /// Those of them that an authority has decided about.
@@ -115,6 +117,7 @@ fn stations(texts: Texts, journey: &JourneyView) -> Vec<String> {
         .items
         .iter()
         .map(|item| match &item.refused {
+            Some(_) if item.not_taken => line(&item.kind, texts.get("item-not-taken", &[])),
             Some(_) => line(&item.kind, texts.get("window-item-refused", &[])),
             // Whether the person sent it is nothing that the program knows.
             None if item.draft.is_some() && item.successor.is_none() => {
@@ -160,6 +163,21 @@ pub fn page(texts: Texts, seen: &Overview) -> Page {
         let more = new("window-more", Act::Certificate(next.view.sha256.clone()));
         card.buttons.push(more.hint(format!("{}, {}", purpose(texts, next.view.kind), next.view.decimal)));
         page.blocks.push(Block::Card(card));
+    }
+    for view in &seen.unread {
+        let mut lines = words::unread(texts, view).into_iter();
+        page.blocks.push(Block::Card(Card {
+            mark: Mark::Due,
+            title: lines.next().unwrap_or_default(),
+            lines: lines.collect(),
+            faint: vec![format!(
+                "{}  ·  {}",
+                place_of(&seen.stores, &view.store),
+                view.identity.get(..16).unwrap_or_default()
+            )],
+            buttons: vec![new("window-help", Act::Go(Place::Help))],
+            ..Card::default()
+        }));
     }
     if page.blocks.is_empty() {
         page.text(texts.get("window-nothing", &[]));

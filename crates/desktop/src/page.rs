@@ -58,7 +58,7 @@ pub enum Act {
     /// Agrees to the plan after the authority's answer.
     Begin,
     /// The same, and the person agrees in words to lose what only a removed key decrypts.
-    BeginAndLoseMail,
+    BeginAndLose,
     /// Goes on with what was begun.
     Resume,
     /// Asks a foreign authority that lost the request once more, for the same key.

@@ -86,7 +86,13 @@ pub fn plan(texts: Texts, view: &PlanView, is_ready: bool) -> Page {
             ..Card::default()
         }));
     }
-    let mut loses_mail = false;
+    for item in &view.items {
+        page.blocks.extend(words::key_change(texts, item).into_iter().map(|line| {
+            let title = words::ended(&words::sentence(&format!("{}: {line}", purpose(texts, item.certificate.kind))));
+            Block::Card(Card { mark: Mark::Due, title, ..Card::default() })
+        }));
+    }
+    let (mut loses_mail, mut loses_abilities) = (false, false);
     let refused = view.items.iter().filter(|item| !["issue", "unasked"].contains(&item.verdict.as_str()));
     let mut reasons: Vec<String> = refused.map(|item| texts.get(&format!("reason-{}", item.verdict), &[])).collect();
     reasons.dedup();
@@ -94,6 +100,7 @@ pub fn plan(texts: Texts, view: &PlanView, is_ready: bool) -> Page {
     must_act.dedup();
     for (who, why) in &must_act {
         loses_mail |= why == "agree-to-lose-old-mail";
+        loses_abilities |= why == "agree-to-lose-abilities";
         let own = format!("window-must-act-{why}");
         let told = match why.as_str() {
             // Whoever is asked must hear why, not that there is a reason.
@@ -109,8 +116,9 @@ pub fn plan(texts: Texts, view: &PlanView, is_ready: bool) -> Page {
         page.blocks.push(Block::Card(card));
     }
     page.buttons.push(Button::new(texts, "window-back", Act::Go(Place::Overview)));
-    if loses_mail {
-        page.buttons.push(Button::new(texts, "window-begin-lose-mail", Act::BeginAndLoseMail).main());
+    if loses_mail || loses_abilities {
+        let words = if loses_abilities { "window-begin-lose-abilities" } else { "window-begin-lose-mail" };
+        page.buttons.push(Button::new(texts, words, Act::BeginAndLose).main());
     } else if is_ready {
         // Where something is removed later, Enter alone does not begin.
         let begin = Button::new(texts, "window-begin", Act::Begin);
@@ -244,7 +252,7 @@ pub fn ended(texts: Texts, seen: &Ended<'_>) -> Page {
             page.buttons.push(new("window-pick-up", Act::PickUp));
         }
         Flow::Tell(_) => page.title = texts.get("window-tell-title", &[]),
-        Flow::Refused(_) => {
+        Flow::Refused(_) | Flow::NotTaken(_) => {
             let key = if came.is_empty() { "window-refused-title" } else { "window-partly-title" };
             page.title = texts.get(key, &[]);
         }
@@ -265,22 +273,32 @@ pub fn ended(texts: Texts, seen: &Ended<'_>) -> Page {
 
 /// What was refused, which certificate it is about, and whom to ask.
 fn refusals(page: &mut Page, texts: Texts, items: &[&ItemView], flow: &Flow) {
-    let mut told: Vec<(String, &str)> = items
+    let mut told: Vec<(String, &str, bool)> = items
         .iter()
-        .filter_map(|item| Some((format!("{}: ", purpose(texts, &item.kind)), item.refused.as_deref()?)))
+        .filter_map(|item| {
+            Some((format!("{}: ", purpose(texts, &item.kind)), item.refused.as_deref()?, item.not_taken))
+        })
         .collect();
-    if let (Flow::Refused(why), true) = (flow, told.is_empty()) {
-        told.push((String::new(), why));
+    if told.is_empty() {
+        match flow {
+            Flow::Refused(why) => told.push((String::new(), why, false)),
+            Flow::NotTaken(why) => told.push((String::new(), why, true)),
+            _ => {}
+        }
     }
-    for (kind, why) in told {
+    for (kind, why, not_taken) in told {
         let said = words::ended(&reason(texts, why));
         let message = texts.get("window-ask-them", &[("what", said.trim_end_matches('.'))]);
-        let title = format!("{kind}{}", texts.get("window-item-refused", &[]));
+        let (title, lines) = match not_taken {
+            true => ("item-not-taken", "window-not-taken"),
+            false => ("window-item-refused", "window-refused"),
+        };
+        let title = format!("{kind}{}", texts.get(title, &[]));
         let buttons = vec![
             Button::new(texts, "window-copy-message", Act::Copy(message)).main(),
             Button::new(texts, "window-ticket", Act::Ticket),
         ];
-        let lines = vec![said, texts.get("window-refused", &[])];
+        let lines = vec![said, texts.get(lines, &[])];
         page.blocks.push(notice(Mark::Bad, words::sentence(&title), lines, buttons));
     }
 }

@@ -208,7 +208,7 @@ impl Worker {
                     self.give_up();
                     // Where something went wrong with a device, it is looked at anew.
                     self.inventory = None;
-                    if matches!(act, Act::Agree | Act::Begin | Act::BeginAndLoseMail | Act::Look(_)) {
+                    if matches!(act, Act::Agree | Act::Begin | Act::BeginAndLose | Act::Look(_)) {
                         self.at = Act::Go(Place::Overview);
                     }
                     self.redraw(Some(&error), &fields);
@@ -233,10 +233,11 @@ impl Worker {
     /// or carried out.
     fn keeps_secret(&self) -> bool {
         let plan = self.prepared.preflight.as_ref().is_some_and(|found| {
-            found.is_ready() || found.view.must_act.iter().any(|(_, why)| why == "agree-to-lose-old-mail")
+            found.is_ready() || found.view.must_act.iter().any(|(_, why)| why.starts_with("agree-to-lose-"))
         });
         let survey = self.surveyed.as_ref().is_some_and(|surveyed| {
-            let is_open = |item: &CleanupItem| ["stays-decrypts", "stays-unknown-request"].contains(&item.why);
+            let is_open =
+                |item: &CleanupItem| ["stays-decrypts", "stays-unknown-request", "stays-issued"].contains(&item.why);
             surveyed.items.iter().any(|item| item.may_go || is_open(item))
         });
         plan || survey
@@ -401,6 +402,7 @@ impl Worker {
                 stores: inventory.stores(),
                 cards: inventory.cards().to_vec(),
                 locked: inventory.locked_files(),
+                unread: inventory.unread(clock.now()),
                 open,
                 decided,
             },
@@ -439,7 +441,7 @@ impl Worker {
         // What goes on with a plan or a clean-up keeps it, with its secrets; anything else drops both.
         let goes_on = match act {
             Act::AskRemove | Act::Remove | Act::LoseMail(_) | Act::GiveUp(_) => self.surveyed.is_some(),
-            Act::Agree | Act::Begin | Act::BeginAndLoseMail => self.prepared.preflight.is_some(),
+            Act::Agree | Act::Begin | Act::BeginAndLose => self.prepared.preflight.is_some(),
             // A page that is opened elsewhere changes nothing here.
             Act::Show(_) | Act::Copy(_) => true,
             _ => false,
@@ -470,9 +472,13 @@ impl Worker {
             Act::Look(only) => self.outlook(only.as_deref()).map(Some),
             Act::Agree => self.agree(),
             Act::Begin => self.begin().map(Some),
-            Act::BeginAndLoseMail => {
+            Act::BeginAndLose => {
                 let shown = self.prepared.preflight.as_ref().map(|found| found.view.clone());
-                self.prepared.options.lose_old_mail = true;
+                // Only what this plan told is agreed to.
+                let told =
+                    |code: &str| shown.as_ref().is_some_and(|view| view.must_act.iter().any(|(_, why)| why == code));
+                self.prepared.options.lose_old_mail |= told("agree-to-lose-old-mail");
+                self.prepared.options.lose_abilities |= told("agree-to-lose-abilities");
                 let now = self.prepare()?;
                 // What begins is what was read and agreed to; anything else is shown first.
                 let is_ready = self.prepared.preflight.as_ref().is_some_and(Preflight::is_ready);
@@ -583,7 +589,7 @@ fn refill(page: &mut Page, fields: &Fields) {
 /// What a secret is asked for by an act, in the words of its button; `None` where the act says nothing more.
 fn why(act: &Act) -> Option<&'static str> {
     Some(match act {
-        Act::Look(_) | Act::Agree | Act::Begin | Act::BeginAndLoseMail => "window-renew",
+        Act::Look(_) | Act::Agree | Act::Begin | Act::BeginAndLose => "window-renew",
         Act::Resume | Act::AskAgain => "window-resume",
         Act::Adopt => "window-adopt",
         Act::Take => "window-take",

@@ -220,6 +220,7 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
         cmp: String::new(),
         est: None,
         mail: None,
+        signer: None,
         tls_sha256: None,
         anchors: Vec::new(),
     };

@@ -89,6 +89,7 @@ pub struct Identity {
     pub(crate) roots: Vec<Certificate>,
     pub(crate) issuers: Vec<TrustedIssuer>,
     pub(crate) http: Arc<obnova_remote::HttpClient>,
+    pub(crate) lists: crate::lists::Lists,
 }
 
 /// How an issuer is named in a row: SHA-256 of its name.
@@ -125,6 +126,7 @@ impl Identity {
             roots,
             issuers,
             http: Arc::new(http),
+            lists: crate::lists::Lists::default(),
         })
     }
 
@@ -141,7 +143,8 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// `account-exists`.
+    /// `account-exists`; `account-field` for a login, name or organisation that is empty or has characters that cannot be
+    /// seen, and for an e-mail address that cannot be written to.
     pub async fn add_account(
         &self,
         login: &str,
@@ -151,6 +154,16 @@ impl Identity {
         administrator: bool,
     ) -> Result<(), IdentityError> {
         let now = self.now();
+        let is_login = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c);
+        let is_text = |text: &str| !text.trim().is_empty() && text.chars().all(obnova_texts::is_visible);
+        let fits = !login.is_empty()
+            && login.chars().all(is_login)
+            && is_text(name)
+            && is_text(organisation)
+            && mail::address_fault(email).is_none();
+        if !fits {
+            return Err(IdentityError::Refused("account-field"));
+        }
         let values = [login, name, email, organisation].map(str::to_owned);
         let done: Result<(), sqlx::Error> = self
             .database

@@ -1,20 +1,13 @@
 //! Login by certificate, which explains instead of breaking the handshake.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
-
 use obnova_crypto::Primitives;
 use obnova_pki::chain::{Chain, ChainError};
-use obnova_pki::crl::Crl;
 use obnova_pki::{Certificate, Kind, Serial};
 use obnova_serve::ServeError;
 use obnova_serve::listener::Peer;
 use sqlx::Row;
 
 use crate::account::{AccountView, Identity, IdentityError, issuer_key, view};
-
-/// How long a fetched list is used before it is fetched again.
-const LIST_AGE: Duration = Duration::from_secs(5);
 
 /// Who stands at the door.
 pub(crate) enum Visitor {
@@ -25,8 +18,6 @@ pub(crate) enum Visitor {
     /// No certificate was shown.
     Nobody,
 }
-
-type Lists = Mutex<Vec<(String, Instant, std::sync::Arc<Crl>)>>;
 
 impl Identity {
     /// Looks at the certificate of a connection; possession of its key was proven by the handshake.
@@ -101,41 +92,12 @@ impl Identity {
     }
 
     async fn is_revoked(&self, issuer: &obnova_pki::Name, serial: &Serial) -> Result<bool, ServeError> {
-        static LISTS: OnceLock<Lists> = OnceLock::new();
-        let lists = LISTS.get_or_init(Mutex::default);
         let trusted = self
             .issuers
             .iter()
             .find(|trusted| trusted.certificate.subject() == issuer)
             .ok_or_else(|| ServeError::new("revocation list", "the issuer is not one of ours"))?;
-        let known = lists
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .find(|(address, at, _)| *address == trusted.crl_address && at.elapsed() < LIST_AGE)
-            .map(|(_, _, list)| std::sync::Arc::clone(list));
-        let list = match known {
-            Some(list) => list,
-            None => {
-                let (http, address) = (std::sync::Arc::clone(&self.http), trusted.crl_address.clone());
-                let bytes =
-                    tokio::task::spawn_blocking(move || http.get(&address).and_then(obnova_remote::Response::success))
-                        .await
-                        .map_err(|error| ServeError::new("revocation list", error))?
-                        .map_err(|error| ServeError::new(&trusted.crl_address, error))?;
-                let ca = &trusted.certificate;
-                let list = Crl::from_der(&bytes, ca.subject(), ca.public_key(), &Primitives)
-                    .map_err(|error| ServeError::new(&trusted.crl_address, error))?;
-                let list = std::sync::Arc::new(list);
-                let mut lists = lists.lock().unwrap_or_else(PoisonError::into_inner);
-                lists.retain(|(address, _, _)| *address != trusted.crl_address);
-                lists.push((trusted.crl_address.clone(), Instant::now(), std::sync::Arc::clone(&list)));
-                list
-            }
-        };
-        if !list.is_current_at(self.clock.now()) {
-            return Err(ServeError::new(&trusted.crl_address, "the list is not current"));
-        }
+        let list = self.lists.list(trusted, &self.http, self.clock.now()).await?;
         Ok(list.find(serial).is_some())
     }
 }

@@ -111,8 +111,14 @@ fn page(texts: Texts, title: String, content: Content) -> Response {
         Language::English => ("en", "cs", "Čeština"),
     };
     let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
+    let guards = [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+    ];
     match (Page { texts, tag, other, other_name, title, content }).render() {
-        Ok(html) => ([(header::CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response(),
+        Ok(html) => (guards, Html(html)).into_response(),
         Err(error) => {
             tracing::error!(%error, "a page could not be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -189,13 +195,29 @@ async fn logged_in(
     peer: &Peer,
     headers: &HeaderMap,
 ) -> Result<(Box<Certificate>, AccountView), IdentityError> {
-    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
-    if site.is_some_and(|site| site != "same-origin") {
+    if !is_own_page(headers) {
         return Err(IdentityError::Refused("other-site"));
     }
     match identity.visitor(peer).await? {
         Visitor::Known(certificate, account) => Ok((certificate, account)),
         _ => Err(IdentityError::Refused("not-logged-in")),
+    }
+}
+
+/// Whether a request comes from our own page, or from no page at all: by Sec-Fetch-Site where the browser sends it, by
+/// Origin where it does not (Fetch standard, "append a request `Origin` header").
+fn is_own_page(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if let Some(site) = text("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    match (text("origin"), text("host")) {
+        // Programs send neither.
+        (None, _) => true,
+        (Some(origin), Some(host)) => {
+            origin.strip_prefix("https://").is_some_and(|origin| origin.eq_ignore_ascii_case(host))
+        }
+        (Some(_), None) => false,
     }
 }
 
@@ -255,5 +277,31 @@ async fn succession(State(identity): Role, headers: HeaderMap, body: Bytes) -> R
     match identity.succeed(&body).await {
         Ok(()) => Json(json!({ "done": true })).into_response(),
         Err(error) => failed(&error, &headers),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_comes_from_our_own_page() {
+        let is_ours = |pairs: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            is_own_page(&headers)
+        };
+        assert!(is_ours(&[("host", "id.example.cz")]), "a program");
+        assert!(is_ours(&[("host", "id.example.cz:8443"), ("origin", "https://ID.example.cz:8443")]));
+        assert!(is_ours(&[("sec-fetch-site", "same-origin"), ("host", "id.example.cz")]));
+        for site in ["cross-site", "same-site", "none"] {
+            assert!(!is_ours(&[("sec-fetch-site", site), ("host", "id.example.cz")]), "{site}");
+        }
+        for origin in ["https://evil.example", "http://id.example.cz", "null", "https://id.example.cz:1", ""] {
+            assert!(!is_ours(&[("host", "id.example.cz"), ("origin", origin)]), "{origin}");
+        }
+        assert!(!is_ours(&[("origin", "https://id.example.cz")]), "without a host nothing is known");
     }
 }

@@ -1,15 +1,26 @@
 //! Keys in a PKCS#12 file: a new key waits in a file beside it until its certificate comes.
+//!
+//! A file may be shared by several programs and homes: whoever changes it holds the lock beside it, and reads under the
+//! lock what it changes. Whatever is in the file that is not understood here stays in it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use obnova_crypto::{Pfx, PfxError, PfxKey, Secret, SoftwareKey};
-use obnova_lifecycle::port::{Census, KeyStore, KeyStoreError, Pin, PinState, Scheme, StoreInfo, StoreKind};
+use obnova_crypto::{Pfx, PfxError, PfxKey, Primitives, Secret, SoftwareKey};
+use obnova_lifecycle::document::Octets;
+use obnova_lifecycle::port::{
+    Census, Contents, Custody, Held, KeyStore, KeyStoreError, Pin, PinCare, PinState, Room, Scheme, StoreInfo,
+    StoreKind,
+};
 use obnova_lifecycle::retirement::RemovalPermit;
 use obnova_pki::{Certificate, KeyKind, Signer};
 use zeroize::Zeroizing;
 
 use crate::durable;
+
+/// How long one program waits for another that is just changing the file.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A PKCS#12 file as a store. `NAME.waiting` beside it holds keys without a certificate, and
 /// `NAME.before` the former file while a predecessor is still in use.
@@ -29,10 +40,45 @@ impl FileStore {
         !self.path.exists() && !self.beside(".waiting").exists()
     }
 
+    /// The file itself: where the path is a link, it stays one.
+    fn real(&self) -> PathBuf {
+        self.path.canonicalize().unwrap_or_else(|_| self.path.clone())
+    }
+
+    /// A file beside the real one; where version 0.1.0 left one beside a link, that one.
     fn beside(&self, ending: &str) -> PathBuf {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(ending);
-        self.path.with_file_name(name)
+        let named = |path: &Path| {
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            name.push(ending);
+            path.with_file_name(name)
+        };
+        let by_link = named(&self.path);
+        if by_link.exists() { by_link } else { named(&self.real()) }
+    }
+
+    /// Keeps other programs from changing the file, whatever home they have.
+    fn lock(&self) -> Result<File, KeyStoreError> {
+        let real = self.real();
+        let mut name = std::ffi::OsString::from(".");
+        name.push(real.file_name().unwrap_or_default());
+        name.push(".lock");
+        let path = real.with_file_name(name);
+        let failed = |error: &dyn std::fmt::Display| failed("lock", &path, error);
+        let mut options = fs::OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(|error| failed(&error))?;
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(fs::TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                Err(error) => return Err(failed(&error)),
+            }
+        }
     }
 
     fn password(&self) -> Result<&Secret, KeyStoreError> {
@@ -51,11 +97,26 @@ impl FileStore {
         })
     }
 
+    /// Puts a file in the place of another. The former one stays beside it until the new one was read back.
     fn write(&self, path: &Path, pfx: &Pfx) -> Result<(), KeyStoreError> {
+        // Writing compares bag by bag what it wrote.
         let bytes = pfx.write(self.password()?).map_err(|error| failed("write", path, &error))?;
-        // What cannot be read again is never put in the place of what can.
-        Pfx::read(&bytes, self.password()?).map_err(|error| failed("check", path, &error))?;
-        durable::replace(path, &bytes).map_err(|error| failed("write", path, &error))
+        let former = {
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            name.push(".former");
+            path.with_file_name(name)
+        };
+        match fs::read(path) {
+            Ok(before) => durable::replace(&former, &before).map_err(|error| failed("write", &former, &error))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed("read", path, &error)),
+        }
+        durable::replace(path, &bytes).map_err(|error| failed("write", path, &error))?;
+        let back = fs::read(path).map_err(|error| failed("read", path, &error))?;
+        if back != bytes {
+            return Err(KeyStoreError::NotStored);
+        }
+        durable::remove(&former).map_err(|error| failed("remove", &former, &error))
     }
 
     fn main(&self) -> Result<Pfx, KeyStoreError> {
@@ -72,6 +133,15 @@ impl FileStore {
         all.map(|entry| entry.key).find(|key| key.public_key() == public_key).ok_or(KeyStoreError::KeyMissing)
     }
 
+    /// Adds a key to those that wait; what waits is read anew, under the lock.
+    fn wait(&self, key: SoftwareKey, label: &str) -> Result<(), KeyStoreError> {
+        let _lock = self.lock()?;
+        let mut waiting = self.waiting()?;
+        waiting.keys.push(PfxKey { key, certificate: None, name: Some(label.to_owned()) });
+        self.write(&self.beside(".waiting"), &waiting)
+    }
+
+    /// Takes a key from those that wait; under the lock.
     fn forget_waiting(&self, public_key: &[u8]) -> Result<(), KeyStoreError> {
         let mut waiting = self.waiting()?;
         let before = waiting.keys.len();
@@ -109,41 +179,15 @@ impl KeyStore for FileStore {
     }
 
     fn unlock(&mut self, pin: &Pin, _last_try: bool) -> Result<(), KeyStoreError> {
+        // A file may have an empty password; a byte order mark was never part of one.
+        if !pin.expose().is_empty() && !pin.is_plausible() {
+            return Err(KeyStoreError::NotAPin);
+        }
         let password = Secret::new(pin.expose().to_owned());
         Self::read(&self.path, &password)?;
         Self::read(&self.beside(".waiting"), &password)?;
         self.password = Some(password);
         Ok(())
-    }
-
-    fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
-        if new.expose().is_empty() {
-            return Err(KeyStoreError::PinLength { least: 1, most: 1_000 });
-        }
-        self.unlock(old, last_try)?;
-        // Two files cannot change their password in one moment, and a key that waits must not be left behind.
-        if self.beside(".waiting").exists() {
-            return Err(KeyStoreError::KeyWaits);
-        }
-        if !self.path.exists() {
-            return Err(KeyStoreError::Gone);
-        }
-        let main = self.main()?;
-        let former = self.password.replace(Secret::new(new.expose().to_owned()));
-        let written = self.write(&self.path, &main);
-        if written.is_err() {
-            self.password = former;
-        }
-        written
-    }
-
-    fn unblock_pin(&mut self, _puk: &Pin, _new: &Pin, _last_try: bool) -> Result<(), KeyStoreError> {
-        Err(KeyStoreError::NoPuk)
-    }
-
-    fn certificates(&mut self) -> Result<Vec<Certificate>, KeyStoreError> {
-        let pfx = self.main()?;
-        Ok(pfx.keys.into_iter().filter_map(|entry| entry.certificate).chain(pfx.others).collect())
     }
 
     fn keys(&mut self) -> Result<Vec<Vec<u8>>, KeyStoreError> {
@@ -156,15 +200,6 @@ impl KeyStore for FileStore {
         Ok(keys)
     }
 
-    fn generate(&mut self, kind: KeyKind, label: &str) -> Result<Vec<u8>, KeyStoreError> {
-        let mut waiting = self.waiting()?;
-        let key = SoftwareKey::generate(kind).map_err(|_| KeyStoreError::KeyKindUnsupported(kind))?;
-        let public_key = key.public_key().to_vec();
-        waiting.keys.push(PfxKey { key, certificate: None, name: Some(label.to_owned()) });
-        self.write(&self.beside(".waiting"), &waiting)?;
-        Ok(public_key)
-    }
-
     fn sign(&mut self, public_key: &[u8], scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
         let key = self.key(public_key)?;
         match scheme {
@@ -175,67 +210,125 @@ impl KeyStore for FileStore {
         .map_err(|error| failed("sign with a key of", &self.path, &error))
     }
 
+    fn held(&mut self) -> Result<Vec<Held>, KeyStoreError> {
+        let pfx = self.main()?;
+        let held = |octets: &[u8], label: Option<String>, key: Option<Vec<u8>>| Held {
+            octets: Octets(octets.to_vec()),
+            identity: Primitives.fingerprint(octets),
+            label: label.unwrap_or_default(),
+            key: key.map(Octets),
+            unfit: None,
+        };
+        let mut all: Vec<Held> = pfx.certificates().map(|certificate| held(certificate.der(), None, None)).collect();
+        all.extend(pfx.unread.into_iter().map(|unread| held(&unread.octets, unread.name, unread.key)));
+        Ok(all)
+    }
+
+    fn generate(&mut self, kind: KeyKind, label: &str) -> Result<Vec<u8>, KeyStoreError> {
+        self.password()?;
+        let key = SoftwareKey::generate(kind).map_err(|_| KeyStoreError::KeyKindUnsupported(kind))?;
+        let public_key = key.public_key().to_vec();
+        self.wait(key, label)?;
+        Ok(public_key)
+    }
+
     fn install(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
+        let _lock = self.lock()?;
         let mut main = self.main()?;
         let key = self.key(certificate.public_key()).map_err(|_| KeyStoreError::NotOurKey)?;
-        let stored = main.keys.iter().any(|entry| entry.certificate.as_ref() == Some(certificate));
-        if !stored {
-            if self.path.exists() {
+        if !main.keys.iter().any(|entry| entry.certificate.as_ref() == Some(certificate)) {
+            let real = self.real();
+            if real.exists() {
                 let before = self.beside(".before");
-                let bytes = fs::read(&self.path).map_err(|error| failed("read", &self.path, &error))?;
+                let bytes = fs::read(&real).map_err(|error| failed("read", &real, &error))?;
                 durable::replace(&before, &bytes).map_err(|error| failed("write", &before, &error))?;
             }
-            main.keys.retain(|entry| entry.key.public_key() != certificate.public_key());
             main.others.retain(|other| other != certificate);
             let name = format!("{} {}", certificate.subject().common_name(), certificate.serial().hexadecimal());
-            main.keys.push(PfxKey { key, certificate: Some(certificate.clone()), name: Some(name) });
-            self.write(&self.path, &main)?;
+            match main.keys.iter_mut().find(|entry| entry.key.public_key() == certificate.public_key()) {
+                // The key has a certificate already: both stay.
+                Some(entry) => main.others.extend(entry.certificate.replace(certificate.clone())),
+                None => main.keys.push(PfxKey { key, certificate: Some(certificate.clone()), name: Some(name) }),
+            }
+            self.write(&real, &main)?;
         }
-        let back = self.main()?;
-        if !back.keys.iter().any(|entry| entry.certificate.as_ref() == Some(certificate)) {
+        if !self.main()?.certificates().any(|stored| stored == certificate) {
             return Err(KeyStoreError::NotStored);
         }
         self.forget_waiting(certificate.public_key())
     }
 
-    fn deposit(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
+    fn remove(&mut self, permit: &RemovalPermit) -> Result<(), KeyStoreError> {
+        let _lock = self.lock()?;
+        let contents = Contents::of(self.held()?);
+        let claims = contents.claims(permit.public_key(), permit.unrelated());
+        if !claims.is_empty() {
+            let detail: Vec<&str> = claims.iter().map(|one| &one.identity[..16]).collect();
+            return Err(KeyStoreError::Claimed { detail: detail.join(", ") });
+        }
+        let Some(certificate) = permit.certificate() else { return self.forget_waiting(permit.public_key()) };
         let mut main = self.main()?;
-        let is_there = main.others.contains(certificate)
-            || main.keys.iter().any(|entry| entry.certificate.as_ref() == Some(certificate));
-        if !is_there {
-            main.others.push(certificate.clone());
-            self.write(&self.path, &main)?;
+        let before = main.certificates().count();
+        main.others.retain(|other| other != certificate);
+        // A key that another certificate needs stays with that one.
+        for entry in main.keys.iter_mut().filter(|entry| entry.certificate.as_ref() == Some(certificate)) {
+            let other = main.others.iter().position(|other| other.public_key() == certificate.public_key());
+            entry.certificate = other.map(|place| main.others.remove(place));
         }
-        if self.certificates()?.contains(certificate) { Ok(()) } else { Err(KeyStoreError::NotStored) }
-    }
-
-    fn import(&mut self, pkcs8: &Zeroizing<Vec<u8>>, label: &str) -> Result<Vec<u8>, KeyStoreError> {
-        let key = SoftwareKey::from_pkcs8(pkcs8).map_err(|error| failed("import into", &self.path, &error))?;
-        let public_key = key.public_key().to_vec();
-        if !self.keys()?.contains(&public_key) {
-            let mut waiting = self.waiting()?;
-            waiting.keys.push(PfxKey { key, certificate: None, name: Some(label.to_owned()) });
-            self.write(&self.beside(".waiting"), &waiting)?;
+        main.keys.retain(|entry| entry.certificate.is_some() || entry.key.public_key() != certificate.public_key());
+        if main.certificates().count() < before {
+            self.write(&self.real(), &main)?;
         }
-        Ok(public_key)
+        let former = self.beside(".before");
+        durable::remove(&former).map_err(|error| failed("remove", &former, &error))
     }
 
-    fn export(&mut self, public_key: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
-        Ok(Zeroizing::new(self.key(public_key)?.pkcs8().to_vec()))
+    fn pin_care(&mut self) -> Option<&mut dyn PinCare> {
+        Some(self)
     }
 
-    fn census(&mut self) -> Result<Census, KeyStoreError> {
-        let certificates = self.certificates()?;
-        Ok(Census {
-            certificates: certificates.len(),
-            certificate_octets: certificates.iter().map(|certificate| certificate.der().len() as u64).sum(),
-            private_keys: self.keys()?.len(),
-            ..Census::default()
-        })
+    fn custody(&mut self) -> Option<&mut dyn Custody> {
+        Some(self)
     }
 
-    fn reserve(&mut self, _octets: usize) -> Result<(), KeyStoreError> {
-        Err(KeyStoreError::NotPossible)
+    fn room(&mut self) -> Option<&mut dyn Room> {
+        Some(self)
+    }
+}
+
+impl PinCare for FileStore {
+    fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        if new.expose().is_empty() {
+            return Err(KeyStoreError::PinLength { least: 1, most: 1_000 });
+        }
+        if !new.is_plausible() {
+            return Err(KeyStoreError::NotAPin);
+        }
+        let _lock = self.lock()?;
+        self.unlock(old, last_try)?;
+        // Two files cannot change their password in one moment, and a key that waits must not be left behind.
+        if self.beside(".waiting").exists() {
+            return Err(KeyStoreError::KeyWaits);
+        }
+        if !self.path.exists() {
+            return Err(KeyStoreError::Gone);
+        }
+        let mut main = self.main()?;
+        let secret = Secret::new(new.expose().to_owned());
+        main.reseal(&secret).map_err(|error| match error {
+            PfxError::Foreign(detail) => KeyStoreError::HoldsOthers { detail },
+            other => failed("write", &self.path, &other),
+        })?;
+        let former = self.password.replace(secret);
+        let written = self.write(&self.real(), &main);
+        if written.is_err() {
+            self.password = former;
+        }
+        written
+    }
+
+    fn unblock_pin(&mut self, _puk: &Pin, _new: &Pin, _last_try: bool) -> Result<(), KeyStoreError> {
+        Err(KeyStoreError::NoPuk)
     }
 
     fn change_puk(&mut self, _old: &Pin, _new: &Pin, _last_try: bool) -> Result<(), KeyStoreError> {
@@ -245,17 +338,50 @@ impl KeyStore for FileStore {
     fn initialise(&mut self, _puk: &Pin, _name: &str, _new: &Pin, _last_try: bool) -> Result<(), KeyStoreError> {
         Err(KeyStoreError::NotPossible)
     }
+}
 
-    fn remove(&mut self, permit: &RemovalPermit) -> Result<(), KeyStoreError> {
-        let Some(certificate) = permit.certificate() else { return self.forget_waiting(permit.public_key()) };
+impl Custody for FileStore {
+    fn deposit(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
+        let _lock = self.lock()?;
         let mut main = self.main()?;
-        let before = main.keys.len() + main.others.len();
-        main.keys.retain(|entry| entry.certificate.as_ref() != Some(certificate));
-        main.others.retain(|other| other != certificate);
-        if main.keys.len() + main.others.len() < before {
-            self.write(&self.path, &main)?;
+        let is_there = main.certificates().any(|stored| stored == certificate);
+        if !is_there {
+            main.others.push(certificate.clone());
+            self.write(&self.real(), &main)?;
         }
-        let former = self.beside(".before");
-        durable::remove(&former).map_err(|error| failed("remove", &former, &error))
+        let is_there = self.main()?.certificates().any(|stored| stored == certificate);
+        if is_there { Ok(()) } else { Err(KeyStoreError::NotStored) }
+    }
+
+    fn import(&mut self, pkcs8: &Zeroizing<Vec<u8>>, label: &str) -> Result<Vec<u8>, KeyStoreError> {
+        let key = SoftwareKey::from_pkcs8(pkcs8).map_err(|error| failed("import into", &self.path, &error))?;
+        let public_key = key.public_key().to_vec();
+        if !self.keys()?.contains(&public_key) {
+            self.wait(key, label)?;
+        }
+        Ok(public_key)
+    }
+
+    fn export(&mut self, public_key: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+        Ok(Zeroizing::new(self.key(public_key)?.pkcs8().to_vec()))
+    }
+}
+
+impl Room for FileStore {
+    fn census(&mut self) -> Result<Census, KeyStoreError> {
+        let pfx = self.main()?;
+        let certificates: Vec<&Certificate> = pfx.certificates().collect();
+        Ok(Census {
+            certificates: certificates.len() + pfx.unread.len(),
+            unread: pfx.unread.len(),
+            certificate_octets: certificates.iter().map(|certificate| certificate.der().len() as u64).sum(),
+            private_keys: self.keys()?.len(),
+            data: pfx.foreign(),
+            ..Census::default()
+        })
+    }
+
+    fn reserve(&mut self, _octets: usize) -> Result<(), KeyStoreError> {
+        Err(KeyStoreError::NotPossible)
     }
 }

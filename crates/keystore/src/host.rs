@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use obnova_lifecycle::document::Octets;
-use obnova_lifecycle::port::{Census, KeyStore, KeyStoreError, Pin, Scheme, StoreInfo};
+use obnova_lifecycle::port::{Census, Custody, Held, KeyStore, KeyStoreError, Pin, PinCare, Room, Scheme, StoreInfo};
 use obnova_lifecycle::retirement::{Doomed, Ground, MustStay, RemovalPermit, permit, permit_orphan};
 use obnova_pki::{Certificate, KeyKind, SignatureAlgorithm};
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,7 @@ enum Act {
     UnblockPin { puk: String, new: String, last_try: bool },
     ChangePuk { old: String, new: String, last_try: bool },
     Initialise { puk: String, name: String, new: String, last_try: bool },
-    Certificates,
+    Held,
     Keys,
     Generate { kind: String, label: String },
     Sign { key: Octets, algorithm: Option<Octets>, message: Octets },
@@ -113,7 +113,7 @@ enum Act {
     Export { key: Octets },
     Census,
     Reserve { octets: usize },
-    Remove { certificate: Option<Octets>, key: Octets, ground: Ground, at: SystemTime },
+    Remove { certificate: Option<Octets>, key: Octets, ground: Ground, at: SystemTime, unrelated: Vec<String> },
 }
 
 impl Act {
@@ -121,7 +121,7 @@ impl Act {
     fn patience(&self) -> (Duration, &'static str) {
         match self {
             Self::Stores | Self::Info => (LOOK, "stores"),
-            Self::Certificates | Self::Census => (LOOK, "certificates"),
+            Self::Held | Self::Census => (LOOK, "certificates"),
             Self::Unlock { .. } => (ANSWER, "login"),
             Self::ChangePin { .. } | Self::UnblockPin { .. } | Self::ChangePuk { .. } => (ANSWER, "pin"),
             Self::Generate { .. } => (WORK, "key generation"),
@@ -159,6 +159,7 @@ enum Answer {
     Stores(Vec<StoreInfo>, Vec<String>),
     Info(Box<StoreInfo>),
     Done,
+    Held(Vec<Held>),
     List(Vec<Octets>),
     Octets(Octets),
     Census(Census),
@@ -289,6 +290,7 @@ fn answer(load: &Load, stores: &mut Local, question: &Question) -> Result<Answer
 }
 
 fn act(store: &mut dyn LocalStore, act: &Act) -> Result<Answer, KeyStoreError> {
+    let store: &mut dyn KeyStore = store;
     let pin = |text: &String| Pin::new(text.clone());
     let certificate = |der: &Octets| {
         Certificate::from_der(&der.0)
@@ -311,10 +313,7 @@ fn act(store: &mut dyn LocalStore, act: &Act) -> Result<Answer, KeyStoreError> {
         Act::Initialise { puk, name, new, last_try } => {
             store.initialise(&pin(puk), name, &pin(new), *last_try).map(|()| Answer::Done)
         }
-        Act::Certificates => {
-            let all = store.certificates()?;
-            Ok(list(all.iter().map(|certificate| certificate.der().to_vec()).collect()))
-        }
+        Act::Held => store.held().map(Answer::Held),
         Act::Keys => store.keys().map(list),
         Act::Generate { kind, label } => {
             let kind = KeyKind::from_name(kind).ok_or(KeyStoreError::NotPossible)?;
@@ -336,7 +335,7 @@ fn act(store: &mut dyn LocalStore, act: &Act) -> Result<Answer, KeyStoreError> {
         Act::Export { key } => store.export(&key.0).map(|key| Answer::Octets(Octets(key.to_vec()))),
         Act::Census => store.census().map(Answer::Census),
         Act::Reserve { octets } => store.reserve(*octets).map(|()| Answer::Done),
-        Act::Remove { certificate: der, key, ground, at } => {
+        Act::Remove { certificate: der, key, ground, at, unrelated } => {
             // A permission does not travel: it is decided once more, here, from what it rests on.
             let decided = match (der, ground) {
                 (Some(der), Ground::Certificate(standing)) => permit(&certificate(der)?, standing, *at),
@@ -347,7 +346,7 @@ fn act(store: &mut dyn LocalStore, act: &Act) -> Result<Answer, KeyStoreError> {
                 call: "C_DestroyObject".to_owned(),
                 code: stays.code().to_owned(),
             })?;
-            store.remove(&permit).map(|()| Answer::Done)
+            store.remove(&permit.beside(unrelated.clone())).map(|()| Answer::Done)
         }
     }
 }
@@ -519,28 +518,6 @@ impl KeyStore for HostedStore {
         self.done(Act::Unlock { pin: text(pin), last_try })
     }
 
-    fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
-        self.done(Act::ChangePin { old: text(old), new: text(new), last_try })
-    }
-
-    fn unblock_pin(&mut self, puk: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
-        self.done(Act::UnblockPin { puk: text(puk), new: text(new), last_try })
-    }
-
-    fn change_puk(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
-        self.done(Act::ChangePuk { old: text(old), new: text(new), last_try })
-    }
-
-    fn initialise(&mut self, puk: &Pin, name: &str, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
-        self.done(Act::Initialise { puk: text(puk), name: name.to_owned(), new: text(new), last_try })
-    }
-
-    fn certificates(&mut self) -> Result<Vec<Certificate>, KeyStoreError> {
-        // What cannot be parsed was left out on the other side already.
-        let all = self.list(Act::Certificates)?;
-        Ok(all.iter().filter_map(|der| Certificate::from_der(der).ok()).collect())
-    }
-
     fn keys(&mut self) -> Result<Vec<Vec<u8>>, KeyStoreError> {
         self.list(Act::Keys)
     }
@@ -561,6 +538,55 @@ impl KeyStore for HostedStore {
         self.done(Act::Install { certificate: Octets(certificate.der().to_vec()) })
     }
 
+    fn remove(&mut self, permit: &RemovalPermit) -> Result<(), KeyStoreError> {
+        let (ground, at) = permit.ground();
+        let certificate = match permit.doomed() {
+            Doomed::Certificate(certificate) => Some(Octets(certificate.der().to_vec())),
+            Doomed::Orphan(_) => None,
+        };
+        let unrelated = permit.unrelated().to_vec();
+        self.done(Act::Remove { certificate, key: Octets(permit.public_key().to_vec()), ground, at, unrelated })
+    }
+
+    fn held(&mut self) -> Result<Vec<Held>, KeyStoreError> {
+        match self.host.ask(&self.id, Act::Held)? {
+            Answer::Held(held) => Ok(held),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn pin_care(&mut self) -> Option<&mut dyn PinCare> {
+        Some(self)
+    }
+
+    fn custody(&mut self) -> Option<&mut dyn Custody> {
+        Some(self)
+    }
+
+    fn room(&mut self) -> Option<&mut dyn Room> {
+        Some(self)
+    }
+}
+
+impl PinCare for HostedStore {
+    fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        self.done(Act::ChangePin { old: text(old), new: text(new), last_try })
+    }
+
+    fn unblock_pin(&mut self, puk: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        self.done(Act::UnblockPin { puk: text(puk), new: text(new), last_try })
+    }
+
+    fn change_puk(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        self.done(Act::ChangePuk { old: text(old), new: text(new), last_try })
+    }
+
+    fn initialise(&mut self, puk: &Pin, name: &str, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        self.done(Act::Initialise { puk: text(puk), name: name.to_owned(), new: text(new), last_try })
+    }
+}
+
+impl Custody for HostedStore {
     fn deposit(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
         self.done(Act::Deposit { certificate: Octets(certificate.der().to_vec()) })
     }
@@ -572,7 +598,9 @@ impl KeyStore for HostedStore {
     fn export(&mut self, public_key: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
         self.octets(Act::Export { key: Octets(public_key.to_vec()) }).map(Zeroizing::new)
     }
+}
 
+impl Room for HostedStore {
     fn census(&mut self) -> Result<Census, KeyStoreError> {
         match self.host.ask(&self.id, Act::Census)? {
             Answer::Census(census) => Ok(census),
@@ -582,15 +610,6 @@ impl KeyStore for HostedStore {
 
     fn reserve(&mut self, octets: usize) -> Result<(), KeyStoreError> {
         self.done(Act::Reserve { octets })
-    }
-
-    fn remove(&mut self, permit: &RemovalPermit) -> Result<(), KeyStoreError> {
-        let (ground, at) = permit.ground();
-        let certificate = match permit.doomed() {
-            Doomed::Certificate(certificate) => Some(Octets(certificate.der().to_vec())),
-            Doomed::Orphan(_) => None,
-        };
-        self.done(Act::Remove { certificate, key: Octets(permit.public_key().to_vec()), ground, at })
     }
 }
 

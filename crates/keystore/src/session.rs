@@ -13,8 +13,9 @@ use cryptoki::object::{Attribute, AttributeType, CertificateType, KeyType, Objec
 use cryptoki::session::Session;
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
-use obnova_lifecycle::port::{KeyStore, KeyStoreError, Pin, PinState, StoreInfo};
-use obnova_pki::Certificate;
+use obnova_crypto::Primitives;
+use obnova_lifecycle::port::{KeyStore, KeyStoreError, Pin, PinState, Scheme, StoreInfo};
+use obnova_pki::{Certificate, KeyKind, Verifier};
 
 use crate::object::{ec_spki, rsa_spki};
 use crate::raw::Raw;
@@ -112,6 +113,7 @@ fn tokens_of(module: Module, profile: Option<&Path>) -> Result<Tokens, KeyStoreE
             profile: profile.map(Path::to_owned),
             session: None,
             signing: HashMap::new(),
+            paired: Vec::new(),
             accepted: None,
         });
     }
@@ -131,8 +133,49 @@ pub struct TokenStore {
     pub(crate) session: Option<Session>,
     /// Keys that signed in this session, by their SubjectPublicKeyInfo, and whether each signature wants a login.
     pub(crate) signing: HashMap<Vec<u8>, (ObjectHandle, bool)>,
+    /// Private keys that only a challenge could pair, with what it told in this session.
+    pub(crate) paired: Vec<(ObjectHandle, Option<Vec<u8>>)>,
     /// The PIN that was accepted, for keys that want it at each signature; wiped with the store.
     pub(crate) accepted: Option<Pin>,
+}
+
+/// A certificate object as it stands on the token.
+pub(crate) struct CertificateObject {
+    pub(crate) object: ObjectHandle,
+    /// CKA_VALUE; empty where the token gives none.
+    pub(crate) octets: Vec<u8>,
+    /// CKA_ID.
+    pub(crate) id: Vec<u8>,
+    /// CKA_LABEL.
+    pub(crate) label: Vec<u8>,
+    /// Why it is none whatever its octets say.
+    pub(crate) unfit: Option<String>,
+}
+
+impl CertificateObject {
+    /// The certificate, when it can be read.
+    pub(crate) fn certificate(&self) -> Option<Certificate> {
+        match self.unfit {
+            Some(_) => None,
+            None => Certificate::from_der(&self.octets).ok(),
+        }
+    }
+
+    /// Its public key, which needs no understanding of all the rest.
+    pub(crate) fn public_key(&self) -> Option<Vec<u8>> {
+        match Certificate::read(&self.octets) {
+            Ok(certificate) => Some(certificate.public_key().to_vec()),
+            Err(unread) => unread.public_key().map(<[u8]>::to_vec),
+        }
+    }
+
+    /// What a person finds it by.
+    pub(crate) fn identity(&self) -> String {
+        match self.octets.is_empty() {
+            true => Primitives.fingerprint(&[b"object:", self.id.as_slice(), b":", self.label.as_slice()].concat()),
+            false => Primitives.fingerprint(&self.octets),
+        }
+    }
 }
 
 /// A private key object with its SubjectPublicKeyInfo and its CKA_ID.
@@ -185,10 +228,17 @@ pub(crate) fn map_write(error: Error) -> KeyStoreError {
     }
 }
 
-/// A new PIN is measured before anything is sent; one that is typed on the device is the device's matter.
-pub(crate) fn check_new(state: &PinState, new: &Pin) -> Result<(), KeyStoreError> {
+/// What cannot be a PIN of this device is never sent to it, nor set: a try is worth more than a question. One that is typed
+/// on the device is the device's matter.
+pub(crate) fn check_pin(state: &PinState, pin: &Pin) -> Result<(), KeyStoreError> {
+    if state.pad {
+        return Ok(());
+    }
+    if !pin.is_plausible() {
+        return Err(KeyStoreError::NotAPin);
+    }
     match state.length {
-        Some((least, most)) if !state.pad && !(least..=most).contains(&new.expose().len()) => {
+        Some((least, most)) if !(least..=most).contains(&pin.expose().len()) => {
             Err(KeyStoreError::PinLength { least, most })
         }
         _ => Ok(()),
@@ -226,6 +276,10 @@ fn match_by_id(
     found: &mut Vec<PrivateKeyObject>,
 ) {
     nameless.retain(|(object, id)| {
+        // By CKA_ID only where it says something.
+        if id.is_empty() {
+            return true;
+        }
         let mut matching = public.iter().filter(|(known, _)| known == id).map(|(_, key)| key);
         let Some(first) = matching.next() else { return true };
         if matching.all(|key| key == first) {
@@ -259,9 +313,16 @@ impl TokenStore {
         self.slot().is_ok()
     }
 
+    /// Forgets what was found of objects: over a write, or after an error, none of it is sure.
+    pub(crate) fn forget_objects(&mut self) {
+        self.signing.clear();
+        self.paired.clear();
+    }
+
     /// Forgets the session, so that the next call begins anew: after the device was pulled and came back.
     pub fn forget(&mut self) {
         self.signing.clear();
+        self.paired.clear();
         self.session = None;
         self.accepted = None;
     }
@@ -339,54 +400,99 @@ impl TokenStore {
     }
 
     /// Private keys with their SubjectPublicKeyInfo and CKA_ID; matched by the key itself, then its public
-    /// half, then the certificate, by CKA_ID. Each of these is read only when a key is still without a match:
-    /// a real card answers slowly.
+    /// half, then the certificate, by CKA_ID; what is still without a match signs a challenge. Each of these is done
+    /// only when a key is still without a match: a real card answers slowly.
     pub(crate) fn private_keys(&mut self) -> Result<Vec<PrivateKeyObject>, KeyStoreError> {
         let mut found = Vec::new();
         let mut nameless = Vec::new();
         for object in self.find(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])? {
             match self.public_key_of(object)? {
                 (Some(key), id) => found.push((object, key, id)),
-                // By CKA_ID only where it says something.
-                (None, id) if !id.is_empty() => nameless.push((object, id)),
-                (None, _) => {}
+                (None, id) => nameless.push((object, id)),
             }
         }
+        if nameless.is_empty() {
+            return Ok(found);
+        }
+        let mut public = Vec::new();
+        for object in self.find(&[Attribute::Class(ObjectClass::PUBLIC_KEY)])? {
+            if let (Some(key), id) = self.public_key_of(object)? {
+                public.push((id, key));
+            }
+        }
+        match_by_id(&mut nameless, &public, &mut found);
         if !nameless.is_empty() {
-            let mut public = Vec::new();
-            for object in self.find(&[Attribute::Class(ObjectClass::PUBLIC_KEY)])? {
-                if let (Some(key), id) = self.public_key_of(object)? {
-                    public.push((id, key));
+            for object in self.certificate_objects()? {
+                if let Some(key) = object.public_key() {
+                    public.push((object.id.clone(), key.to_vec()));
                 }
             }
             match_by_id(&mut nameless, &public, &mut found);
         }
-        if !nameless.is_empty() {
-            let certificates = self.certificate_objects()?;
-            let public: Vec<(Vec<u8>, Vec<u8>)> =
-                certificates.into_iter().map(|(found, id, _)| (id, found.public_key().to_vec())).collect();
-            match_by_id(&mut nameless, &public, &mut found);
+        for (object, id) in nameless {
+            if let Some(key) = self.paired(object, &public, &found) {
+                found.push((object, key, id));
+            }
         }
         Ok(found)
     }
 
-    pub(crate) fn certificate_objects(&mut self) -> Result<Vec<(Certificate, Vec<u8>, ObjectHandle)>, KeyStoreError> {
+    /// The public key, among those at hand that have no private key yet, by which a challenge of this private key
+    /// verifies. A key that signs only with a further PIN is not asked.
+    fn paired(
+        &mut self,
+        object: ObjectHandle,
+        public: &[(Vec<u8>, Vec<u8>)],
+        found: &[PrivateKeyObject],
+    ) -> Option<Vec<u8>> {
+        if let Some((_, known)) = self.paired.iter().find(|(paired, _)| *paired == object) {
+            return known.clone();
+        }
+        let is_free = |key: &&Vec<u8>| !found.iter().any(|(_, other, _)| other == *key);
+        let mut candidates: Vec<&Vec<u8>> = public.iter().map(|(_, key)| key).filter(is_free).collect();
+        candidates.dedup();
+        let key = candidates.into_iter().find(|key| self.signs_for(object, key)).cloned();
+        self.paired.push((object, key.clone()));
+        key
+    }
+
+    /// Whether a private key object signs a fresh challenge that verifies by this public key.
+    pub(crate) fn signs_for(&mut self, object: ObjectHandle, public_key: &[u8]) -> bool {
+        let Ok(kind) = KeyKind::of(public_key) else { return false };
+        let told = self.read(object, &[AttributeType::KeyType]).unwrap_or_default();
+        let fits = match told.first() {
+            Some(Attribute::KeyType(KeyType::RSA)) => matches!(kind, KeyKind::Rsa(_)),
+            Some(Attribute::KeyType(KeyType::EC)) => matches!(kind, KeyKind::P256 | KeyKind::P384),
+            _ => false,
+        };
+        if !fits || self.accepted.is_none() || self.wants_login(object) {
+            return false;
+        }
+        let challenge = Primitives.octets::<32>();
+        let algorithm = kind.signature_algorithm();
+        let signature = self.sign_by((object, false), Scheme::Plain(algorithm), &challenge);
+        signature.is_ok_and(|signature| Primitives.verify(public_key, algorithm, &challenge, &signature).is_ok())
+    }
+
+    /// Whatever the token calls a certificate, in its order; also of other types than X.509.
+    pub(crate) fn certificate_objects(&mut self) -> Result<Vec<CertificateObject>, KeyStoreError> {
+        let wanted = [AttributeType::CertificateType, AttributeType::Value, AttributeType::Id, AttributeType::Label];
         let mut found = Vec::new();
-        for object in self
-            .find(&[Attribute::Class(ObjectClass::CERTIFICATE), Attribute::CertificateType(CertificateType::X_509)])?
-        {
-            let (mut value, mut id) = (None, Vec::new());
-            for attribute in self.read(object, &[AttributeType::Value, AttributeType::Id])? {
+        for object in self.find(&[Attribute::Class(ObjectClass::CERTIFICATE)])? {
+            let mut read =
+                CertificateObject { object, octets: Vec::new(), id: Vec::new(), label: Vec::new(), unfit: None };
+            for attribute in self.read(object, &wanted)? {
                 match attribute {
-                    Attribute::Value(bytes) => value = Some(bytes),
-                    Attribute::Id(bytes) => id = bytes,
+                    Attribute::Value(bytes) => read.octets = bytes,
+                    Attribute::Id(bytes) => read.id = bytes,
+                    Attribute::Label(bytes) => read.label = bytes,
+                    Attribute::CertificateType(kind) if kind != CertificateType::X_509 => {
+                        read.unfit = Some(format!("CKA_CERTIFICATE_TYPE: {kind}, not X.509"));
+                    }
                     _ => {}
                 }
             }
-            // A broken certificate costs its own line, never the list.
-            if let Some(Ok(certificate)) = value.map(|bytes| Certificate::from_der(&bytes)) {
-                found.push((certificate, id, object));
-            }
+            found.push(read);
         }
         Ok(found)
     }

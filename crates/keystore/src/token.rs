@@ -8,19 +8,26 @@ use cryptoki::session::UserType;
 use cryptoki::slot::Slot;
 use der::Encode;
 use obnova_crypto::{Primitives, SoftwareKey};
-use obnova_lifecycle::port::{Census, KeyStore, KeyStoreError, Pin, PinState, Scheme, StoreInfo, StoreKind};
+use obnova_lifecycle::document::Octets;
+use obnova_lifecycle::port::{
+    Census, Contents, Custody, Held, KeyStore, KeyStoreError, Pin, PinCare, PinState, Room, Scheme, StoreInfo,
+    StoreKind,
+};
 use obnova_lifecycle::retirement::RemovalPermit;
+use obnova_pki::signature::key_identity;
 use obnova_pki::{Certificate, Digest, KeyKind, SignatureAlgorithm, Signer, Verifier, oid};
 use zeroize::Zeroizing;
 
 use crate::object::{Imported, digest_info, ecdsa_value};
-use crate::session::{TokenStore, check_new, free, length, map, map_write, reader_of, secret, spendable};
+use crate::session::{
+    CertificateObject, TokenStore, check_pin, free, length, map, map_write, reader_of, secret, spendable,
+};
 
 /// Label of the object that holds room on a device.
 const RESERVATION: &[u8] = b"obnova reservation";
 
 impl TokenStore {
-    fn sign_by(
+    pub(crate) fn sign_by(
         &mut self,
         (object, each_time): (ObjectHandle, bool),
         scheme: Scheme,
@@ -58,7 +65,7 @@ impl TokenStore {
     }
 
     /// Whether each signature of a key wants the PIN once more.
-    fn wants_login(&mut self, object: ObjectHandle) -> bool {
+    pub(crate) fn wants_login(&mut self, object: ObjectHandle) -> bool {
         let told = self.read(object, &[AttributeType::AlwaysAuthenticate]).unwrap_or_default();
         matches!(told.first(), Some(Attribute::AlwaysAuthenticate(true)))
     }
@@ -77,8 +84,9 @@ impl TokenStore {
         if state.final_try && !last_try {
             return Err(KeyStoreError::PukLastTry);
         }
+        check_pin(&state, puk)?;
         // The SO and the user cannot be logged in at the same time, and it is the whole device that is logged in.
-        self.signing.clear();
+        self.forget_objects();
         let _ = self.session()?.logout();
         let typed = secret(puk);
         let typed = (!state.pad).then_some(&typed);
@@ -109,7 +117,7 @@ impl TokenStore {
 
     /// Writes a certificate object and reads it back.
     fn write_certificate(&mut self, certificate: &Certificate, id: Vec<u8>) -> Result<(), KeyStoreError> {
-        if self.certificates()?.contains(certificate) {
+        if self.has(certificate)? {
             return Ok(());
         }
         let serial = certificate.serial().to_integer();
@@ -130,7 +138,12 @@ impl TokenStore {
             ])
             .map_err(map_write)?;
         // The answer of C_CreateObject is not believed: some tokens say yes and store nothing.
-        if self.certificates()?.contains(certificate) { Ok(()) } else { Err(KeyStoreError::NotStored) }
+        if self.has(certificate)? { Ok(()) } else { Err(KeyStoreError::NotStored) }
+    }
+
+    /// Whether a certificate is on the token, by its octets.
+    fn has(&mut self, certificate: &Certificate) -> Result<bool, KeyStoreError> {
+        Ok(self.certificate_objects()?.iter().any(|object| object.octets == certificate.der()))
     }
 
     /// Makes a pair of keys by these templates.
@@ -214,6 +227,7 @@ impl KeyStore for TokenStore {
             return Ok(());
         }
         let state = spendable(&info, last_try)?;
+        check_pin(&state, pin)?;
         let typed = secret(pin);
         let typed = (!state.pad).then_some(&typed);
         let mut login = self.session()?.login(UserType::User, typed);
@@ -223,7 +237,7 @@ impl KeyStore for TokenStore {
                 return Ok(());
             }
             // A PIN that nobody checked is not said to be right.
-            self.signing.clear();
+            self.forget_objects();
             self.session()?.logout().map_err(map)?;
             login = self.session()?.login(UserType::User, typed);
         }
@@ -239,74 +253,12 @@ impl KeyStore for TokenStore {
         }
     }
 
-    fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
-        let state = spendable(&self.info()?, last_try)?;
-        check_new(&state, new)?;
-        let raw = self.module.raw.clone();
-        let (typed, new) = (secret(old), secret(new));
-        let session = self.session()?;
-        let changed = if state.pad { raw.set_pin_on_pad(session.handle()) } else { session.set_pin(&typed, &new) };
-        self.accepted = None;
-        changed.map_err(|error| self.refused_pin(error))
-    }
-
-    fn unblock_pin(&mut self, puk: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
-        let state = self.info()?.puk.ok_or(KeyStoreError::NoPuk)?;
-        check_new(&state, new)?;
-        let new = secret(new);
-        self.as_officer(puk, last_try, |store| {
-            let raw = store.module.raw.clone();
-            let session = store.session()?;
-            if state.pad { raw.init_pin_on_pad(session.handle()) } else { session.init_pin(&new) }.map_err(map)
-        })
-    }
-
-    fn change_puk(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
-        let state = self.info()?.puk.ok_or(KeyStoreError::NoPuk)?;
-        check_new(&state, new)?;
-        let (typed, new) = (secret(old), secret(new));
-        self.as_officer(old, last_try, |store| {
-            let raw = store.module.raw.clone();
-            let session = store.session()?;
-            if state.pad { raw.set_pin_on_pad(session.handle()) } else { session.set_pin(&typed, &new) }.map_err(map)
-        })
-    }
-
-    fn initialise(&mut self, puk: &Pin, name: &str, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
-        let info = self.info()?;
-        let state = info.puk.ok_or(KeyStoreError::NotPossible)?;
-        if state.locked {
-            return Err(KeyStoreError::PukLocked);
-        }
-        if state.final_try && !last_try {
-            return Err(KeyStoreError::PukLastTry);
-        }
-        check_new(&state, new)?;
-        let slot = self.slot()?;
-        // No session may be open (PKCS#11 2.40 section 5.5, C_InitToken).
-        self.forget();
-        if let Err(error) = self.module.context.init_token(slot, &secret(puk), name) {
-            return Err(match error {
-                Error::Pkcs11(RvError::FunctionNotSupported, _) => KeyStoreError::NotPossible,
-                error => self.refused_puk(error),
-            });
-        }
-        // Some devices take a new serial number with their new life.
-        let info = self.module.context.get_token_info(slot).map_err(map)?;
-        self.serial = info.serial_number().to_owned();
-        self.unblock_pin(puk, new, last_try)
-    }
-
-    fn certificates(&mut self) -> Result<Vec<Certificate>, KeyStoreError> {
-        Ok(self.certificate_objects()?.into_iter().map(|(certificate, _, _)| certificate).collect())
-    }
-
     fn keys(&mut self) -> Result<Vec<Vec<u8>>, KeyStoreError> {
         Ok(self.private_keys()?.into_iter().map(|(_, key, _)| key).collect())
     }
 
     fn generate(&mut self, kind: KeyKind, label: &str) -> Result<Vec<u8>, KeyStoreError> {
-        self.signing.clear();
+        self.forget_objects();
         let id = Primitives.octets::<20>().to_vec();
         let label = label.as_bytes().to_vec();
         let mut public = vec![
@@ -413,13 +365,13 @@ impl KeyStore for TokenStore {
             }
         });
         if signature.is_err() {
-            self.signing.clear();
+            self.forget_objects();
         }
         signature
     }
 
     fn install(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
-        self.signing.clear();
+        self.forget_objects();
         let (_, id) = self.private_key(certificate.public_key()).map_err(|error| match error {
             KeyStoreError::KeyMissing => KeyStoreError::NotOurKey,
             other => other,
@@ -427,8 +379,178 @@ impl KeyStore for TokenStore {
         self.write_certificate(certificate, id)
     }
 
+    fn held(&mut self) -> Result<Vec<Held>, KeyStoreError> {
+        let objects = self.certificate_objects()?;
+        let mut by_id: Option<Vec<(Vec<u8>, Vec<u8>)>> = None;
+        let mut held = Vec::new();
+        for object in objects {
+            let mut key = None;
+            if object.certificate().is_none() && object.public_key().is_none() && !object.id.is_empty() {
+                // Its identifier tells whose it is, where the public half lies beside it.
+                let known = match by_id.take() {
+                    Some(known) => known,
+                    None => self.public_ids()?,
+                };
+                key = known.iter().find(|(id, _)| *id == object.id).map(|(_, key)| Octets(key.clone()));
+                by_id = Some(known);
+            }
+            held.push(Held {
+                identity: object.identity(),
+                label: String::from_utf8_lossy(&object.label).into_owned(),
+                octets: Octets(object.octets),
+                unfit: object.unfit,
+                key,
+            });
+        }
+        Ok(held)
+    }
+
+    fn remove(&mut self, permit: &RemovalPermit) -> Result<(), KeyStoreError> {
+        self.forget_objects();
+        let objects = self.certificate_objects()?;
+        let certificate = permit.certificate();
+        let is_meant = |object: &CertificateObject| certificate.is_some_and(|one| one.der() == object.octets);
+        // Keys that another certificate needs stay; so do those of an "orphan" that has one after all.
+        let needed = objects.iter().any(|other| {
+            let key = other.certificate().map(|certificate| certificate.public_key().to_vec());
+            !is_meant(other) && key.is_some_and(|key| key_identity(&key) == key_identity(permit.public_key()))
+        });
+        if !needed {
+            // No key goes while a certificate that cannot be read may be its own.
+            let contents = Contents::of(self.held()?);
+            let claims = contents.claims(permit.public_key(), permit.unrelated());
+            if !claims.is_empty() {
+                let detail: Vec<&str> = claims.iter().map(|one| &one.identity[..16]).collect();
+                return Err(KeyStoreError::Claimed { detail: detail.join(", ") });
+            }
+            // The certificate goes last: a removal that was cut short finds its keys again by it.
+            for object in self.copies(permit.public_key())? {
+                self.session()?.destroy_object(object).map_err(map_write)?;
+            }
+        }
+        for object in objects.iter().filter(|object| is_meant(object)) {
+            self.session()?.destroy_object(object.object).map_err(map_write)?;
+        }
+        Ok(())
+    }
+
+    fn pin_care(&mut self) -> Option<&mut dyn PinCare> {
+        Some(self)
+    }
+
+    fn custody(&mut self) -> Option<&mut dyn Custody> {
+        Some(self)
+    }
+
+    fn room(&mut self) -> Option<&mut dyn Room> {
+        Some(self)
+    }
+}
+
+impl TokenStore {
+    /// CKA_ID and key of every public and private key object that tells its key.
+    fn public_ids(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, KeyStoreError> {
+        let mut known = Vec::new();
+        for class in [ObjectClass::PUBLIC_KEY, ObjectClass::PRIVATE_KEY] {
+            for object in self.find(&[Attribute::Class(class)])? {
+                if let (Some(key), id) = self.public_key_of(object)? {
+                    known.push((id, key));
+                }
+            }
+        }
+        Ok(known)
+    }
+
+    /// All objects of one pair of keys, the private ones first. Where there are several private ones, each must tell the
+    /// key itself or sign for it: what is only called like a copy is none.
+    fn copies(&mut self, public_key: &[u8]) -> Result<Vec<ObjectHandle>, KeyStoreError> {
+        let all = self.private_keys()?;
+        let mut private: Vec<ObjectHandle> =
+            all.into_iter().filter(|(_, key, _)| key == public_key).map(|(object, _, _)| object).collect();
+        if private.len() > 1 {
+            for object in &private {
+                let tells = self.public_key_of(*object)?.0.as_deref() == Some(public_key);
+                if !tells && !self.signs_for(*object, public_key) {
+                    return Err(KeyStoreError::Module {
+                        call: "C_DestroyObject".to_owned(),
+                        code: "more than one key matches, and which is a copy cannot be proven".to_owned(),
+                    });
+                }
+            }
+        }
+        for object in self.find(&[Attribute::Class(ObjectClass::PUBLIC_KEY)])? {
+            if self.public_key_of(object)?.0.as_deref() == Some(public_key) {
+                private.push(object);
+            }
+        }
+        Ok(private)
+    }
+}
+
+impl PinCare for TokenStore {
+    fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        let state = spendable(&self.info()?, last_try)?;
+        check_pin(&state, old)?;
+        check_pin(&state, new)?;
+        let raw = self.module.raw.clone();
+        let (typed, new) = (secret(old), secret(new));
+        let session = self.session()?;
+        let changed = if state.pad { raw.set_pin_on_pad(session.handle()) } else { session.set_pin(&typed, &new) };
+        self.accepted = None;
+        changed.map_err(|error| self.refused_pin(error))
+    }
+
+    fn unblock_pin(&mut self, puk: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        let state = self.info()?.puk.ok_or(KeyStoreError::NoPuk)?;
+        check_pin(&state, new)?;
+        let new = secret(new);
+        self.as_officer(puk, last_try, |store| {
+            let raw = store.module.raw.clone();
+            let session = store.session()?;
+            if state.pad { raw.init_pin_on_pad(session.handle()) } else { session.init_pin(&new) }.map_err(map)
+        })
+    }
+
+    fn change_puk(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        let state = self.info()?.puk.ok_or(KeyStoreError::NoPuk)?;
+        check_pin(&state, new)?;
+        let (typed, new) = (secret(old), secret(new));
+        self.as_officer(old, last_try, |store| {
+            let raw = store.module.raw.clone();
+            let session = store.session()?;
+            if state.pad { raw.set_pin_on_pad(session.handle()) } else { session.set_pin(&typed, &new) }.map_err(map)
+        })
+    }
+
+    fn initialise(&mut self, puk: &Pin, name: &str, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        let info = self.info()?;
+        let state = info.puk.ok_or(KeyStoreError::NotPossible)?;
+        if state.locked {
+            return Err(KeyStoreError::PukLocked);
+        }
+        if state.final_try && !last_try {
+            return Err(KeyStoreError::PukLastTry);
+        }
+        check_pin(&state, new)?;
+        let slot = self.slot()?;
+        // No session may be open (PKCS#11 2.40 section 5.5, C_InitToken).
+        self.forget();
+        if let Err(error) = self.module.context.init_token(slot, &secret(puk), name) {
+            return Err(match error {
+                Error::Pkcs11(RvError::FunctionNotSupported, _) => KeyStoreError::NotPossible,
+                error => self.refused_puk(error),
+            });
+        }
+        // Some devices take a new serial number with their new life.
+        let info = self.module.context.get_token_info(slot).map_err(map)?;
+        self.serial = info.serial_number().to_owned();
+        self.unblock_pin(puk, new, last_try)
+    }
+}
+
+impl Custody for TokenStore {
     fn deposit(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
-        self.signing.clear();
+        self.forget_objects();
         let id = match self.private_key(certificate.public_key()) {
             Ok((_, id)) => id,
             Err(_) => Primitives.digest(Digest::Sha1, certificate.public_key()),
@@ -437,7 +559,7 @@ impl KeyStore for TokenStore {
     }
 
     fn import(&mut self, pkcs8: &Zeroizing<Vec<u8>>, label: &str) -> Result<Vec<u8>, KeyStoreError> {
-        self.signing.clear();
+        self.forget_objects();
         let wrong = |why: &dyn std::fmt::Display| KeyStoreError::Module {
             call: "PrivateKeyInfo".to_owned(),
             code: why.to_string(),
@@ -511,12 +633,15 @@ impl KeyStore for TokenStore {
         });
         opened.ok_or(KeyStoreError::NotExportable)
     }
+}
 
+impl Room for TokenStore {
     fn census(&mut self) -> Result<Census, KeyStoreError> {
-        let certificates = self.certificate_objects()?;
+        let objects = self.certificate_objects()?;
         let mut census = Census {
-            certificates: certificates.len(),
-            certificate_octets: certificates.iter().map(|(found, _, _)| found.der().len() as u64).sum(),
+            certificates: objects.len(),
+            unread: objects.iter().filter(|object| object.certificate().is_none()).count(),
+            certificate_octets: objects.iter().map(|object| object.octets.len() as u64).sum(),
             free: self.info()?.free,
             ..Census::default()
         };
@@ -551,47 +676,5 @@ impl KeyStore for TokenStore {
             error => map_write(error),
         })?;
         if self.find(&held)?.is_empty() { Err(KeyStoreError::NotStored) } else { Ok(()) }
-    }
-
-    fn remove(&mut self, permit: &RemovalPermit) -> Result<(), KeyStoreError> {
-        self.signing.clear();
-        let objects = self.certificate_objects()?;
-        let certificate = permit.certificate();
-        // Keys that another certificate needs stay; so do those of an "orphan" that has one after all.
-        let needed =
-            objects.iter().any(|(other, _, _)| Some(other) != certificate && other.public_key() == permit.public_key());
-        if !needed {
-            // The certificate goes last: a removal that was cut short finds its keys again by it.
-            for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
-                let doomed: Vec<ObjectHandle> = if class == ObjectClass::PRIVATE_KEY {
-                    let all = self.private_keys()?;
-                    all.into_iter().filter(|(_, key, _)| key == permit.public_key()).map(|(o, _, _)| o).collect()
-                } else {
-                    let mut matching = Vec::new();
-                    for object in self.find(&[Attribute::Class(class)])? {
-                        if self.public_key_of(object)?.0.as_deref() == Some(permit.public_key()) {
-                            matching.push(object);
-                        }
-                    }
-                    matching
-                };
-                if doomed.len() > 1 {
-                    // Two objects for one key: which of them is meant cannot be known, so neither goes.
-                    return Err(KeyStoreError::Module {
-                        call: "C_DestroyObject".to_owned(),
-                        code: "more than one key matches".to_owned(),
-                    });
-                }
-                for object in doomed {
-                    self.session()?.destroy_object(object).map_err(map_write)?;
-                }
-            }
-        }
-        for (stored, _, object) in objects {
-            if Some(&stored) == certificate {
-                self.session()?.destroy_object(object).map_err(map_write)?;
-            }
-        }
-        Ok(())
     }
 }

@@ -7,7 +7,10 @@
 use std::ffi::c_void;
 
 use obnova_crypto::Primitives;
-use obnova_lifecycle::port::{Census, KeyStore, KeyStoreError, Pin, PinState, Scheme, StoreInfo, StoreKind};
+use obnova_lifecycle::document::Octets;
+use obnova_lifecycle::port::{
+    Census, Custody, Held, KeyStore, KeyStoreError, Pin, PinState, Room, Scheme, StoreInfo, StoreKind,
+};
 use obnova_lifecycle::retirement::RemovalPermit;
 use obnova_pki::{Certificate, Digest, KeyKind, SignatureAlgorithm, Verifier};
 use windows_sys::Win32::Foundation::GetLastError;
@@ -300,24 +303,6 @@ impl KeyStore for WindowsStore {
         Ok(())
     }
 
-    fn change_pin(&mut self, _old: &Pin, _new: &Pin, _last_try: bool) -> Result<(), KeyStoreError> {
-        Err(KeyStoreError::NotPossible)
-    }
-
-    fn unblock_pin(&mut self, _puk: &Pin, _new: &Pin, _last_try: bool) -> Result<(), KeyStoreError> {
-        Err(KeyStoreError::NoPuk)
-    }
-
-    fn certificates(&mut self) -> Result<Vec<Certificate>, KeyStoreError> {
-        let mut all = Vec::new();
-        Open::new()?.find(|_, encoded| -> Option<()> {
-            // A broken certificate costs its own line, never the list.
-            all.extend(Certificate::from_der(encoded));
-            None
-        });
-        Ok(all)
-    }
-
     fn keys(&mut self) -> Result<Vec<Vec<u8>>, KeyStoreError> {
         let mut all: Vec<Vec<u8>> = Vec::new();
         Open::new()?.find(|context, encoded| -> Option<()> {
@@ -348,9 +333,39 @@ impl KeyStore for WindowsStore {
 
     fn install(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
         // Keys are not made here, so that one which waits for its certificate is never here.
-        if self.certificates()?.contains(certificate) { Ok(()) } else { Err(KeyStoreError::NotOurKey) }
+        let is_there = self.held()?.iter().any(|one| one.octets.0 == certificate.der());
+        if is_there { Ok(()) } else { Err(KeyStoreError::NotOurKey) }
     }
 
+    fn remove(&mut self, _permit: &RemovalPermit) -> Result<(), KeyStoreError> {
+        Err(KeyStoreError::NotPossible)
+    }
+
+    fn held(&mut self) -> Result<Vec<Held>, KeyStoreError> {
+        let mut all = Vec::new();
+        Open::new()?.find(|_, encoded| -> Option<()> {
+            all.push(Held {
+                octets: Octets(encoded.to_vec()),
+                identity: Primitives.fingerprint(encoded),
+                label: String::new(),
+                key: None,
+                unfit: None,
+            });
+            None
+        });
+        Ok(all)
+    }
+
+    fn custody(&mut self) -> Option<&mut dyn Custody> {
+        Some(self)
+    }
+
+    fn room(&mut self) -> Option<&mut dyn Room> {
+        Some(self)
+    }
+}
+
+impl Custody for WindowsStore {
     fn deposit(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
         let is_authority = certificate.kind() == obnova_pki::Kind::Authority;
         let store = Open::named(if is_authority { INTERMEDIATE } else { MY })?;
@@ -374,30 +389,21 @@ impl KeyStore for WindowsStore {
     fn export(&mut self, public_key: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
         self.with_key(public_key, Key::export)
     }
+}
 
+impl Room for WindowsStore {
     fn census(&mut self) -> Result<Census, KeyStoreError> {
-        let all = self.certificates()?;
+        let held = self.held()?;
         Ok(Census {
-            certificates: all.len(),
-            certificate_octets: all.iter().map(|certificate| certificate.der().len() as u64).sum(),
+            certificates: held.len(),
+            unread: held.iter().filter(|one| Certificate::from_der(&one.octets.0).is_err()).count(),
+            certificate_octets: held.iter().map(|one| one.octets.0.len() as u64).sum(),
             private_keys: self.keys()?.len(),
             ..Census::default()
         })
     }
 
     fn reserve(&mut self, _octets: usize) -> Result<(), KeyStoreError> {
-        Err(KeyStoreError::NotPossible)
-    }
-
-    fn change_puk(&mut self, _old: &Pin, _new: &Pin, _last_try: bool) -> Result<(), KeyStoreError> {
-        Err(KeyStoreError::NoPuk)
-    }
-
-    fn initialise(&mut self, _puk: &Pin, _name: &str, _new: &Pin, _last: bool) -> Result<(), KeyStoreError> {
-        Err(KeyStoreError::NotPossible)
-    }
-
-    fn remove(&mut self, _permit: &RemovalPermit) -> Result<(), KeyStoreError> {
         Err(KeyStoreError::NotPossible)
     }
 }
@@ -464,8 +470,9 @@ mod tests {
         }
         drop(my);
 
-        let mut store = WindowsStore;
-        assert!(store.is_there());
+        let mut windows = WindowsStore;
+        let store: &mut dyn KeyStore = &mut windows;
+        assert!(WindowsStore.is_there());
         assert_eq!(store.info().unwrap().kind, StoreKind::System);
         assert!(store.certificates().unwrap().contains(&own));
         assert!(store.keys().unwrap().contains(&public));

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use obnova_pki::chain::{Chain, ChainError};
+use obnova_pki::signature::key_identity;
 use obnova_pki::{Certificate, Kind, Name, Verifier};
 
 /// What was asked for.
@@ -93,10 +94,11 @@ pub fn accept(
     verifier: &dyn Verifier,
 ) -> Result<Accepted, Refusal> {
     let certificate = Certificate::from_der(bytes).map_err(|error| Refusal::Malformed(error.to_string()))?;
-    if certificate.public_key() != expected.public_key {
+    if key_identity(certificate.public_key()) != key_identity(&expected.public_key) {
         return Err(Refusal::OtherKey);
     }
-    if expected.subject.as_ref().is_some_and(|subject| subject != certificate.subject()) {
+    // The same name in another spelling is the same name (RFC 5280 section 7.1).
+    if expected.subject.as_ref().is_some_and(|subject| !subject.matches(certificate.subject())) {
         return Err(Refusal::OtherSubject { found: certificate.subject().to_string() });
     }
     if certificate.kind() == Kind::Authority || expected.kind.is_some_and(|kind| kind != certificate.kind()) {

@@ -47,6 +47,21 @@ pub struct Directory {
     /// Who helps the people of this authority.
     #[serde(default)]
     pub desk: Option<Desk>,
+    /// Which keys and abilities each product has; empty where the authority does not say.
+    #[serde(default)]
+    pub products: Vec<Product>,
+}
+
+/// What an authority issues under one profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    /// `qualified`, `qualified-device` or `commercial`.
+    pub profile: String,
+    /// Kinds of keys that it certifies: `RSA-3072`, `P-256`, ...
+    pub keys: Vec<String>,
+    /// Those of them whose certificates may also encrypt.
+    #[serde(default)]
+    pub encrypting: Vec<String>,
 }
 
 /// A help desk.
@@ -165,6 +180,9 @@ pub enum RequestState {
     Ready,
     /// Refused.
     Refused,
+    /// A state that this version does not know: neither decided nor refused, as far as it can tell.
+    #[serde(other)]
+    Other,
 }
 
 /// "This certificate is my successor", signed by predecessor and successor.

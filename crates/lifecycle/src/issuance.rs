@@ -66,6 +66,9 @@ pub enum Reason {
     TooEarly,
     /// Nobody knows this certificate here.
     UnknownPredecessor,
+    /// A reason that this version does not know: the authority tells it.
+    #[serde(other)]
+    Other,
 }
 
 impl Reason {
@@ -85,6 +88,7 @@ impl Reason {
             Self::PredecessorRevoked => "predecessor-revoked",
             Self::TooEarly => "too-early",
             Self::UnknownPredecessor => "unknown-predecessor",
+            Self::Other => "other",
         }
     }
 
@@ -94,7 +98,9 @@ impl Reason {
             Self::NoContract | Self::Debt | Self::Cash | Self::ThreeYearsContract | Self::ThreeYearsApplicant => {
                 Actor::AuthorisedPerson
             }
-            Self::DataChanged | Self::Approval | Self::ByClerk | Self::UnknownPredecessor => Actor::Authority,
+            Self::DataChanged | Self::Approval | Self::ByClerk | Self::UnknownPredecessor | Self::Other => {
+                Actor::Authority
+            }
             Self::DeviceEnded | Self::PredecessorExpired | Self::PredecessorRevoked => Actor::Holder,
             Self::TooEarly => Actor::Nobody,
         }
@@ -115,6 +121,9 @@ pub enum Actor {
     Authority,
     /// Time alone.
     Nobody,
+    /// Somebody that this version does not know: the authority tells who.
+    #[serde(other)]
+    Other,
 }
 
 /// The answer, before a key is made and again when the request comes.
@@ -127,6 +136,9 @@ pub enum Verdict {
     Wait(Reason),
     /// It will not be issued as things stand.
     Refuse(Reason),
+    /// An answer that this version does not know: only asking for the certificate tells.
+    #[serde(other)]
+    Other,
 }
 
 /// Decides by the facts; the hardest obstacle is named.
@@ -164,6 +176,18 @@ mod tests {
 
     fn good() -> Facts {
         Facts { on_contract: true, ..Facts::default() }
+    }
+
+    #[test]
+    fn what_a_newer_authority_says_is_no_error() {
+        let read = |text: &str| serde_json::from_str::<Verdict>(text).unwrap();
+        assert_eq!(read(r#"{"answer":"wait","reason":"payment"}"#), Verdict::Wait(Reason::Other));
+        assert_eq!(read(r#"{"answer":"refuse","reason":"payment"}"#), Verdict::Refuse(Reason::Other));
+        assert_eq!(read(r#"{"answer":"issue-tomorrow"}"#), Verdict::Other);
+        assert_eq!(read(r#"{"answer":"ask","reason":"debt"}"#), Verdict::Other);
+        assert_eq!(read(r#"{"answer":"issue"}"#), Verdict::Issue);
+        assert_eq!(serde_json::from_str::<Actor>(r#""desk""#).unwrap(), Actor::Other);
+        assert_eq!(serde_json::from_str::<Reason>(r#""debt""#).unwrap(), Reason::Debt);
     }
 
     #[test]

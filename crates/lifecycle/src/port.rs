@@ -2,9 +2,12 @@
 
 use std::time::SystemTime;
 
-use obnova_pki::{Certificate, KeyKind, SignatureAlgorithm};
+use obnova_pki::signature::key_identity;
+use obnova_pki::{Certificate, FormatError, KeyKind, SignatureAlgorithm, Unread};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
+
+use crate::document::Octets;
 
 /// Where time comes from.
 pub trait Clock: Send + Sync {
@@ -25,6 +28,13 @@ impl Pin {
     /// The text, for the one call that needs it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether this can be a PIN or a password at all: not empty, and nothing in it that a keyboard does not make, as the
+    /// byte order mark of an editor.
+    pub fn is_plausible(&self) -> bool {
+        !self.0.is_empty()
+            && !self.0.chars().any(|c| c.is_control() || matches!(c, '\u{FEFF}' | '\u{FFFE}' | '\u{FFFD}'))
     }
 }
 
@@ -92,6 +102,8 @@ pub enum KeyStoreError {
         /// Longest.
         most: usize,
     },
+    /// What was given cannot be a PIN (nothing, or characters that nobody types); nothing was sent.
+    NotAPin,
     /// A key waits for its certificate under the old password.
     KeyWaits,
     /// The device was pulled out, or the file is gone.
@@ -138,6 +150,16 @@ pub enum KeyStoreError {
         /// Its return value, by the name that the standard gives it.
         code: String,
     },
+    /// A certificate that cannot be read may belong to the key, so the key stays.
+    Claimed {
+        /// What the certificates are found by.
+        detail: String,
+    },
+    /// The store holds things that open with another password than its own, so that cannot be changed.
+    HoldsOthers {
+        /// What they are.
+        detail: String,
+    },
     /// The file could not be read or written.
     File {
         /// What was done to which file, and what the system said.
@@ -163,6 +185,7 @@ impl KeyStoreError {
             Self::PukLastTry => "puk-last-try",
             Self::NoPuk => "no-puk",
             Self::PinLength { .. } => "pin-length",
+            Self::NotAPin => "not-a-pin",
             Self::KeyWaits => "key-waits",
             Self::Gone => "store-gone",
             Self::Full => "store-full",
@@ -178,6 +201,8 @@ impl KeyStoreError {
             Self::Silent { .. } => "module-silent",
             Self::Crashed { .. } => "module-crashed",
             Self::Module { .. } => "module-error",
+            Self::Claimed { .. } => "stays-claimed",
+            Self::HoldsOthers { .. } => "holds-others",
             Self::File { .. } => "file-error",
             Self::ModuleMissing { .. } => "module-missing",
         }
@@ -189,7 +214,11 @@ impl core::fmt::Display for KeyStoreError {
         match self {
             Self::Module { call, code } | Self::WriteFailed { call, code } => write!(f, "{call}: {code}"),
             Self::Silent { call } => f.write_str(call),
-            Self::File { detail } | Self::ModuleMissing { detail } | Self::Crashed { detail } => f.write_str(detail),
+            Self::File { detail }
+            | Self::ModuleMissing { detail }
+            | Self::Crashed { detail }
+            | Self::Claimed { detail }
+            | Self::HoldsOthers { detail } => f.write_str(detail),
             Self::PinLength { least, most } => write!(f, "{least} - {most}"),
             Self::KeyKindUnsupported(kind) => write!(f, "{}: {kind}", self.code()),
             other => f.write_str(other.code()),
@@ -267,8 +296,11 @@ pub struct StoreInfo {
 /// What a store holds, counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Census {
-    /// Certificates.
+    /// Certificate objects, also those that cannot be read.
     pub certificates: usize,
+    /// How many of them cannot be read.
+    #[serde(default)]
+    pub unread: usize,
     /// Octets of all certificates.
     pub certificate_octets: u64,
     /// Private keys, as far as they are seen without a login.
@@ -290,7 +322,76 @@ pub enum Scheme {
     RsaPssSha256,
 }
 
-/// A place where keys live. It carries plain data only, so that its owner may be a thread or a process.
+/// A certificate object as a store holds it, read or not: plain data on its way between processes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Its octets; empty where the store gives none.
+    pub octets: Octets,
+    /// What it is found by: SHA-256 of its octets, or of its CKA_ID and label where it has none; hexadecimal.
+    pub identity: String,
+    /// CKA_LABEL or friendlyName.
+    pub label: String,
+    /// The key of this store that it belongs to by its identifier (CKA_ID, localKeyID), as SubjectPublicKeyInfo.
+    pub key: Option<Octets>,
+    /// Why it is no certificate whatever its octets say, for example another CKA_CERTIFICATE_TYPE.
+    pub unfit: Option<String>,
+}
+
+/// A certificate object that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredUnread {
+    /// As much as can be told of it.
+    pub certificate: Unread,
+    /// What it is found by ([`Held::identity`]).
+    pub identity: String,
+    /// CKA_LABEL or friendlyName.
+    pub label: String,
+    /// The key that it belongs to: its own subjectPublicKeyInfo, or the store's key of the same identifier; `None` where
+    /// neither tells.
+    pub key: Option<Vec<u8>>,
+}
+
+/// What a store calls certificates: those that can be read, and all others.
+#[derive(Debug, Clone, Default)]
+pub struct Contents {
+    /// Certificates.
+    pub certificates: Vec<Certificate>,
+    /// Objects that are called certificates and cannot be read.
+    pub unread: Vec<StoredUnread>,
+}
+
+impl Contents {
+    /// Sorts objects into those that can be read and the others.
+    pub fn of(held: Vec<Held>) -> Self {
+        let mut contents = Self::default();
+        for one in held {
+            let read = match one.unfit {
+                Some(why) => Err(Box::new(Unread::new(&one.octets.0, FormatError::new("certificate", why)))),
+                None => Certificate::read(&one.octets.0),
+            };
+            match read {
+                Ok(certificate) => contents.certificates.push(certificate),
+                Err(unread) => {
+                    let key = unread.public_key().map(<[u8]>::to_vec).or(one.key.map(|key| key.0));
+                    let (identity, label) = (one.identity, one.label);
+                    contents.unread.push(StoredUnread { certificate: *unread, identity, label, key });
+                }
+            }
+        }
+        contents
+    }
+
+    /// Unreadable objects that may be the certificate of a key: those that name it, and those that name none. As long as
+    /// there is one, the key is no orphan. `excluded` are identities of objects of which the person said that they are not.
+    pub fn claims<'a>(&'a self, public_key: &[u8], excluded: &[String]) -> Vec<&'a StoredUnread> {
+        let identity = key_identity(public_key);
+        let may_be = |one: &&StoredUnread| one.key.as_ref().is_none_or(|key| key_identity(key) == identity);
+        self.unread.iter().filter(|one| !excluded.contains(&one.identity)).filter(may_be).collect()
+    }
+}
+
+/// A place where keys live. It carries plain data only, so that its owner may be a thread or a process. What a store can do
+/// besides stands in capabilities: [`PinCare`], [`Custody`], [`Room`].
 ///
 /// Keys are named by their SubjectPublicKeyInfo in DER. Every call may block for minutes.
 pub trait KeyStore: Send {
@@ -305,34 +406,18 @@ pub trait KeyStore: Send {
     ///
     /// # Errors
     ///
-    /// [`KeyStoreError::PinIncorrect`], [`KeyStoreError::PinLocked`], [`KeyStoreError::PinLastTry`].
+    /// [`KeyStoreError::PinIncorrect`], [`KeyStoreError::PinLocked`], [`KeyStoreError::PinLastTry`];
+    /// [`KeyStoreError::PinLength`] for what cannot be a PIN: it is not sent.
     fn unlock(&mut self, pin: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
 
-    /// Replaces the PIN, or the password of a file. The old one is sent once; the last try only when `last_try`
-    /// allows it.
-    ///
-    /// # Errors
-    ///
-    /// As [`KeyStore::unlock`]; [`KeyStoreError::PinLength`] before anything is sent;
-    /// [`KeyStoreError::KeyWaits`].
-    fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
-
-    /// Sets a new PIN by the PUK, also when the PIN is locked. The PUK is sent once.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyStoreError::PukIncorrect`], [`KeyStoreError::PukLocked`], [`KeyStoreError::PukLastTry`],
-    /// [`KeyStoreError::NoPuk`], [`KeyStoreError::PinLength`].
-    fn unblock_pin(&mut self, puk: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
-
-    /// Certificates of the store; a token shows them without a PIN.
+    /// Whatever the store calls a certificate, as it stands there; a token shows it without a PIN.
     ///
     /// # Errors
     ///
     /// [`KeyStoreError`].
-    fn certificates(&mut self) -> Result<Vec<Certificate>, KeyStoreError>;
+    fn held(&mut self) -> Result<Vec<Held>, KeyStoreError>;
 
-    /// Public keys of the private keys here. Needs [`KeyStore::unlock`].
+    /// Public keys of the private keys here; a key that is stored twice is told twice. Needs [`KeyStore::unlock`].
     ///
     /// # Errors
     ///
@@ -360,6 +445,67 @@ pub trait KeyStore: Send {
     /// [`KeyStoreError::NotOurKey`], [`KeyStoreError::Full`], [`KeyStoreError::NotStored`].
     fn install(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError>;
 
+    /// Removes a certificate with its key pair, or an orphan key, with all copies of them. Removing it again changes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError::Claimed`] while an unreadable certificate may belong to the key.
+    fn remove(&mut self, permit: &crate::retirement::RemovalPermit) -> Result<(), KeyStoreError>;
+
+    /// Care of its PIN, where there is one to care for.
+    fn pin_care(&mut self) -> Option<&mut dyn PinCare> {
+        None
+    }
+
+    /// Keys and certificates from and for elsewhere, where that is possible.
+    fn custody(&mut self) -> Option<&mut dyn Custody> {
+        None
+    }
+
+    /// Its room, where that can be told.
+    fn room(&mut self) -> Option<&mut dyn Room> {
+        None
+    }
+}
+
+/// Changing what opens a store.
+pub trait PinCare {
+    /// Replaces the PIN, or the password of a file. The old one is sent once; the last try only when `last_try`
+    /// allows it.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyStore::unlock`]; [`KeyStoreError::PinLength`] before anything is sent;
+    /// [`KeyStoreError::KeyWaits`].
+    fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
+
+    /// Sets a new PIN by the PUK, also when the PIN is locked. The PUK is sent once.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyStoreError::PukIncorrect`], [`KeyStoreError::PukLocked`], [`KeyStoreError::PukLastTry`],
+    /// [`KeyStoreError::NoPuk`], [`KeyStoreError::PinLength`].
+    fn unblock_pin(&mut self, puk: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
+
+    /// Replaces the PUK. The old one is sent once; the last try only when `last_try` allows it.
+    ///
+    /// # Errors
+    ///
+    /// As [`PinCare::unblock_pin`].
+    fn change_puk(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
+
+    /// Empties the whole device for ever, names it and sets a new PIN. Whoever calls this has let the person type the
+    /// device's name and seen the list of what is lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`PinCare::unblock_pin`]; [`KeyStoreError::NotPossible`].
+    fn initialise(&mut self, puk: &Pin, name: &str, new: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
+}
+
+/// Keys and certificates that were not made here, or are needed elsewhere.
+pub trait Custody {
     /// Writes a certificate that needs no key here: one of an authority, or the public part of one that was removed.
     /// Writing it again changes nothing.
     ///
@@ -382,7 +528,10 @@ pub trait KeyStore: Send {
     ///
     /// [`KeyStoreError::NotExportable`], [`KeyStoreError::KeyMissing`].
     fn export(&mut self, public_key: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyStoreError>;
+}
 
+/// How much is here, and room for what is still to come.
+pub trait Room {
     /// Counts what is here.
     ///
     /// # Errors
@@ -396,26 +545,63 @@ pub trait KeyStore: Send {
     ///
     /// [`KeyStoreError::Full`]; [`KeyStoreError::NotPossible`] where nothing can be held.
     fn reserve(&mut self, octets: usize) -> Result<(), KeyStoreError>;
+}
 
-    /// Replaces the PUK. The old one is sent once; the last try only when `last_try` allows it.
-    ///
-    /// # Errors
-    ///
-    /// As [`KeyStore::unblock_pin`].
-    fn change_puk(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
+/// The capabilities as plain calls: where a store lacks one, [`KeyStoreError::NotPossible`].
+#[allow(clippy::missing_errors_doc, reason = "each is documented at its capability")]
+impl dyn KeyStore + '_ {
+    /// Certificates, and objects that are called so and cannot be read.
+    pub fn contents(&mut self) -> Result<Contents, KeyStoreError> {
+        self.held().map(Contents::of)
+    }
 
-    /// Empties the whole device for ever, names it and sets a new PIN. Whoever calls this has let the person type the
-    /// device's name and seen the list of what is lost.
-    ///
-    /// # Errors
-    ///
-    /// As [`KeyStore::unblock_pin`]; [`KeyStoreError::NotPossible`].
-    fn initialise(&mut self, puk: &Pin, name: &str, new: &Pin, last_try: bool) -> Result<(), KeyStoreError>;
+    /// Certificates that can be read; see [`Contents`] for the others.
+    pub fn certificates(&mut self) -> Result<Vec<Certificate>, KeyStoreError> {
+        self.contents().map(|contents| contents.certificates)
+    }
 
-    /// Removes a certificate with its key pair, or an orphan key. Removing it again changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyStoreError`].
-    fn remove(&mut self, permit: &crate::retirement::RemovalPermit) -> Result<(), KeyStoreError>;
+    /// [`PinCare::change_pin`].
+    pub fn change_pin(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        self.pin_care().ok_or(KeyStoreError::NotPossible)?.change_pin(old, new, last_try)
+    }
+
+    /// [`PinCare::unblock_pin`].
+    pub fn unblock_pin(&mut self, puk: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        self.pin_care().ok_or(KeyStoreError::NoPuk)?.unblock_pin(puk, new, last_try)
+    }
+
+    /// [`PinCare::change_puk`].
+    pub fn change_puk(&mut self, old: &Pin, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        self.pin_care().ok_or(KeyStoreError::NoPuk)?.change_puk(old, new, last_try)
+    }
+
+    /// [`PinCare::initialise`].
+    pub fn initialise(&mut self, puk: &Pin, name: &str, new: &Pin, last_try: bool) -> Result<(), KeyStoreError> {
+        self.pin_care().ok_or(KeyStoreError::NotPossible)?.initialise(puk, name, new, last_try)
+    }
+
+    /// [`Custody::deposit`].
+    pub fn deposit(&mut self, certificate: &Certificate) -> Result<(), KeyStoreError> {
+        self.custody().ok_or(KeyStoreError::NotPossible)?.deposit(certificate)
+    }
+
+    /// [`Custody::import`].
+    pub fn import(&mut self, pkcs8: &Zeroizing<Vec<u8>>, label: &str) -> Result<Vec<u8>, KeyStoreError> {
+        self.custody().ok_or(KeyStoreError::NotPossible)?.import(pkcs8, label)
+    }
+
+    /// [`Custody::export`].
+    pub fn export(&mut self, public_key: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+        self.custody().ok_or(KeyStoreError::NotExportable)?.export(public_key)
+    }
+
+    /// [`Room::census`].
+    pub fn census(&mut self) -> Result<Census, KeyStoreError> {
+        self.room().ok_or(KeyStoreError::NotPossible)?.census()
+    }
+
+    /// [`Room::reserve`].
+    pub fn reserve(&mut self, octets: usize) -> Result<(), KeyStoreError> {
+        self.room().ok_or(KeyStoreError::NotPossible)?.reserve(octets)
+    }
 }

@@ -5,6 +5,8 @@ use std::time::SystemTime;
 use obnova_pki::Certificate;
 use serde::{Deserialize, Serialize};
 
+use crate::port::Contents;
+
 /// What is known about a certificate that somebody wants removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
@@ -30,6 +32,9 @@ pub struct OrphanStanding {
     pub request_closed: bool,
     /// The person typed that a certificate for it can then never be installed.
     pub loss_typed: bool,
+    /// A certificate was issued for it, which was not taken over here.
+    #[serde(default)]
+    pub certificate_issued: bool,
 }
 
 /// Why something must stay, with the missing step.
@@ -47,6 +52,12 @@ pub enum MustStay {
     Waits,
     /// Nobody knows whether a certificate will come for the key.
     UnknownRequest,
+    /// A certificate was issued for the key, and was not taken over here: it is kept, and so is the key.
+    Issued,
+    /// A certificate that cannot be read may belong to the key.
+    Claimed,
+    /// Not every octet of it was read: what it says is not known.
+    Unread,
     /// It is an authority's, and belongs to nobody's key here.
     Authority,
 }
@@ -61,6 +72,9 @@ impl MustStay {
             Self::Decrypts => "stays-decrypts",
             Self::Waits => "stays-waits",
             Self::UnknownRequest => "stays-unknown-request",
+            Self::Issued => "stays-issued",
+            Self::Claimed => "stays-claimed",
+            Self::Unread => "stays-unread",
             Self::Authority => "stays-authority",
         }
     }
@@ -91,9 +105,35 @@ pub struct RemovalPermit {
     doomed: Doomed,
     ground: Ground,
     at: SystemTime,
+    unrelated: Vec<String>,
 }
 
 impl RemovalPermit {
+    /// The same, where the person said in words that these unreadable certificates (by what they are found by) do not
+    /// belong to the key.
+    #[must_use]
+    pub fn beside(mut self, unrelated: Vec<String>) -> Self {
+        self.unrelated = unrelated;
+        self
+    }
+
+    /// Unreadable certificates that do not belong to the key, by the person's word.
+    pub fn unrelated(&self) -> &[String] {
+        &self.unrelated
+    }
+
+    /// The same permission where nothing that the store holds speaks against it; a store asks once more itself.
+    ///
+    /// # Errors
+    ///
+    /// [`MustStay::Claimed`] while an unreadable certificate may belong to the key.
+    pub fn unless_claimed(self, contents: &Contents) -> Result<Self, MustStay> {
+        match contents.claims(self.public_key(), &self.unrelated).is_empty() {
+            true => Ok(self),
+            false => Err(MustStay::Claimed),
+        }
+    }
+
     /// What may go.
     pub fn doomed(&self) -> &Doomed {
         &self.doomed
@@ -127,6 +167,9 @@ impl RemovalPermit {
 ///
 /// [`MustStay`] names the step that is missing.
 pub fn permit(certificate: &Certificate, standing: &Standing, now: SystemTime) -> Result<RemovalPermit, MustStay> {
+    if certificate.unread_extension().is_some() {
+        return Err(MustStay::Unread);
+    }
     if certificate.kind() == obnova_pki::Kind::Authority {
         return Err(MustStay::Authority);
     }
@@ -145,23 +188,27 @@ pub fn permit(certificate: &Certificate, standing: &Standing, now: SystemTime) -
         return Err(MustStay::Decrypts);
     }
     let doomed = Doomed::Certificate(Box::new(certificate.clone()));
-    Ok(RemovalPermit { doomed, ground: Ground::Certificate(*standing), at: now })
+    Ok(RemovalPermit { doomed, ground: Ground::Certificate(*standing), at: now, unrelated: Vec::new() })
 }
 
 /// Decides whether a key without a certificate may go.
 ///
 /// # Errors
 ///
-/// [`MustStay::Waits`] while a request for it is under way, [`MustStay::UnknownRequest`] when nobody knows of one and
-/// the consequence was not typed.
+/// [`MustStay::Waits`] while a request for it is under way; unless the consequence was typed, [`MustStay::Issued`] when a
+/// certificate exists for it, and [`MustStay::UnknownRequest`] when nobody knows of a request.
 pub fn permit_orphan(key: &[u8], standing: &OrphanStanding, now: SystemTime) -> Result<RemovalPermit, MustStay> {
     if standing.request_open {
         return Err(MustStay::Waits);
     }
+    if standing.certificate_issued && !standing.loss_typed {
+        return Err(MustStay::Issued);
+    }
     if !standing.request_closed && !standing.loss_typed {
         return Err(MustStay::UnknownRequest);
     }
-    Ok(RemovalPermit { doomed: Doomed::Orphan(key.to_vec()), ground: Ground::Orphan(*standing), at: now })
+    let (doomed, ground) = (Doomed::Orphan(key.to_vec()), Ground::Orphan(*standing));
+    Ok(RemovalPermit { doomed, ground, at: now, unrelated: Vec::new() })
 }
 
 #[cfg(test)]
@@ -170,11 +217,15 @@ mod tests {
 
     #[test]
     fn an_orphan_key_goes_only_when_nothing_can_come_for_it() {
-        let standing = |request_open, request_closed, loss_typed| {
-            permit_orphan(b"key", &OrphanStanding { request_open, request_closed, loss_typed }, SystemTime::UNIX_EPOCH)
+        let decided = |request_open, request_closed, loss_typed, certificate_issued| {
+            let standing = OrphanStanding { request_open, request_closed, loss_typed, certificate_issued };
+            permit_orphan(b"key", &standing, SystemTime::UNIX_EPOCH)
                 .map(|permit| permit.public_key().to_vec())
                 .map_err(MustStay::code)
         };
+        let standing = |open, closed, typed| decided(open, closed, typed, false);
+        assert_eq!(decided(false, true, false, true), Err("stays-issued"));
+        assert_eq!(decided(false, true, true, true), Ok(b"key".to_vec()));
         assert_eq!(standing(true, true, true), Err("stays-waits"));
         assert_eq!(standing(false, false, false), Err("stays-unknown-request"));
         assert_eq!(standing(false, true, false), Ok(b"key".to_vec()));

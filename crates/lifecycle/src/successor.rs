@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use obnova_pki::signature::key_identity;
 use obnova_pki::{Certificate, Name, oid};
 
 /// Why a certificate cannot have a successor made from it.
@@ -79,7 +80,7 @@ impl Successor {
             if subject != predecessor.subject() {
                 return Err(Obstacle::OtherSubject);
             }
-            if public_key == predecessor.public_key() {
+            if key_identity(public_key) == key_identity(predecessor.public_key()) {
                 return Err(Obstacle::SameKey);
             }
         }

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use der::asn1::{Any, BitString, Int, ObjectIdentifier, OctetString};
-use der::{Decode, Encode, Sequence};
+use der::asn1::{Any, BitString, Int, ObjectIdentifier, OctetString, Uint};
+use der::{Decode, Encode, Sequence, Tag, Tagged};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, CertificatePolicies, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage,
-    SubjectAltName, SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, CertificatePolicies, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, SubjectAltName,
+    SubjectKeyIdentifier,
     name::{DistributionPointName, GeneralName},
 };
 use x509_cert::time::Time;
@@ -23,6 +23,54 @@ pub use x509_cert::ext::Extension;
 pub(crate) struct Validity {
     pub(crate) not_before: Time,
     pub(crate) not_after: Time,
+}
+
+/// basicConstraints (RFC 5280 section 4.2.1.9); a path length may be any number.
+#[derive(Clone, Debug, Sequence)]
+struct BasicConstraints {
+    #[asn1(default = "no")]
+    ca: bool,
+    #[asn1(optional = "true")]
+    path_len_constraint: Option<Uint>,
+}
+
+fn no() -> bool {
+    false
+}
+
+/// Whether the value of an extension can be read, as far as it is one that anything here rests on.
+fn is_readable(extension: &Extension) -> bool {
+    let value = extension.extn_value.as_bytes();
+    let names = |value: &[u8]| Vec::<Any>::from_der(value).is_ok_and(|names| !names.is_empty());
+    match extension.extn_id {
+        oid::BASIC_CONSTRAINTS => BasicConstraints::from_der(value).is_ok(),
+        // "At least one of the bits MUST be set to 1" (section 4.2.1.3).
+        oid::KEY_USAGE => KeyUsage::from_der(value).is_ok_and(|usage| !usage.0.is_empty()),
+        oid::EXTENDED_KEY_USAGE => ExtendedKeyUsage::from_der(value).is_ok_and(|usage| !usage.0.is_empty()),
+        oid::CERTIFICATE_POLICIES => CertificatePolicies::from_der(value).is_ok_and(|policies| !policies.0.is_empty()),
+        oid::SUBJECT_KEY_IDENTIFIER => SubjectKeyIdentifier::from_der(value).is_ok(),
+        // General names of kinds that are not used here are names all the same.
+        oid::AUTHORITY_KEY_IDENTIFIER => Vec::<Any>::from_der(value).is_ok() && is_key_identifier(value),
+        oid::SUBJECT_ALT_NAME
+        | oid::ISSUER_ALT_NAME
+        | oid::CRL_DISTRIBUTION_POINTS
+        | oid::AUTHORITY_INFO_ACCESS
+        | oid::QC_STATEMENTS => names(value),
+        _ => true,
+    }
+}
+
+/// Whether the first field of an authorityKeyIdentifier is one, where it is there.
+fn is_key_identifier(value: &[u8]) -> bool {
+    let fields: Vec<Any> = Vec::from_der(value).unwrap_or_default();
+    let numbers: Vec<u32> = fields
+        .iter()
+        .filter_map(|field| match field.tag() {
+            Tag::ContextSpecific { number, .. } => Some(number.value()),
+            _ => None,
+        })
+        .collect();
+    numbers.len() == fields.len() && numbers.windows(2).all(|pair| pair[0] < pair[1]) && numbers.iter().all(|n| *n < 3)
 }
 
 #[derive(Clone, Debug, Sequence)]
@@ -94,17 +142,19 @@ pub struct Certificate {
     issuer: Name,
     subject: Name,
     public_key: Vec<u8>,
-    algorithm: SignatureAlgorithm,
+    algorithm: Result<SignatureAlgorithm, ObjectIdentifier>,
     signature: Vec<u8>,
+    /// The first extension of those that are understood here whose value cannot be read.
+    unread: Option<ObjectIdentifier>,
 }
 
 impl Certificate {
-    /// Reads one certificate.
+    /// Reads one certificate. How it is signed need not be understood for that: such a signature just never verifies.
     ///
     /// # Errors
     ///
     /// [`FormatError`] with the field: not DER, a negative or over-long serial number, an extension that
-    /// appears twice, different algorithms inside and outside, an unsupported signature algorithm.
+    /// appears twice, different algorithms inside and outside.
     pub fn from_der(bytes: &[u8]) -> Result<Self, FormatError> {
         let outer: Signed = decode("certificate", bytes)?;
         let tbs_der = encode("tbsCertificate", &outer.to_be_signed)?;
@@ -128,11 +178,12 @@ impl Certificate {
             issuer: Name::from_any(&tbs.issuer)?,
             subject: Name::from_any(&tbs.subject)?,
             public_key: encode("subjectPublicKeyInfo", &tbs.subject_public_key_info)?,
-            algorithm: SignatureAlgorithm::from_oid(outer.algorithm.oid)?,
+            algorithm: SignatureAlgorithm::from_oid(outer.algorithm.oid).map_err(|_| outer.algorithm.oid),
             signature: outer.signature.raw_bytes().to_vec(),
             der: bytes.to_vec(),
             tbs_der,
             serial,
+            unread: tbs.extensions.iter().flatten().find(|one| !is_readable(one)).map(|one| one.extn_id),
             tbs,
         })
     }
@@ -203,22 +254,34 @@ impl Certificate {
         KeyKind::of(&self.public_key)
     }
 
-    /// The algorithm it is signed with.
-    pub fn signature_algorithm(&self) -> SignatureAlgorithm {
+    /// The algorithm it is signed with; the identifier of one that is not used here (RSASSA-PSS, SHA-1, EdDSA).
+    ///
+    /// # Errors
+    ///
+    /// The identifier.
+    pub fn signature_algorithm(&self) -> Result<SignatureAlgorithm, ObjectIdentifier> {
         self.algorithm
+    }
+
+    /// The first extension of those that are understood here whose value cannot be read; `None` when every octet was
+    /// read. What such an extension would forbid is not known, so no path leads through its certificate (RFC 5280
+    /// section 4.2) and nothing of it is removed.
+    pub fn unread_extension(&self) -> Option<ObjectIdentifier> {
+        self.unread
     }
 
     /// Checks its signature by the issuer's public key.
     ///
     /// # Errors
     ///
-    /// [`crate::signature::SignatureInvalid`].
+    /// [`crate::signature::SignatureInvalid`]; also for an algorithm that is not used here.
     pub fn verify_by(
         &self,
         issuer_key: &[u8],
         verifier: &dyn Verifier,
     ) -> Result<(), crate::signature::SignatureInvalid> {
-        verifier.verify(issuer_key, self.algorithm, &self.tbs_der, &self.signature)
+        let algorithm = self.algorithm.map_err(|_| crate::signature::SignatureInvalid)?;
+        verifier.verify(issuer_key, algorithm, &self.tbs_der, &self.signature)
     }
 
     /// All extensions in their order.
@@ -235,10 +298,15 @@ impl Certificate {
         self.extension(id).and_then(|value| T::from_der(value).ok())
     }
 
-    /// basicConstraints: `None` for an end entity, otherwise the path length if it is limited.
-    pub fn authority(&self) -> Option<Option<u8>> {
+    /// basicConstraints: `None` for an end entity, otherwise the path length if it is limited (one that is longer than
+    /// any path here counts as the longest number).
+    pub fn authority(&self) -> Option<Option<u32>> {
         let constraints: BasicConstraints = self.decoded(oid::BASIC_CONSTRAINTS)?;
-        constraints.ca.then_some(constraints.path_len_constraint)
+        let limit = |length: Uint| match length.as_bytes() {
+            octets if octets.len() <= 4 => octets.iter().fold(0, |sum, &octet| (sum << 8) | u32::from(octet)),
+            _ => u32::MAX,
+        };
+        constraints.ca.then_some(constraints.path_len_constraint.map(limit))
     }
 
     /// keyUsage, when it is there.
@@ -329,7 +397,7 @@ impl Certificate {
         self.extension(oid::QC_STATEMENTS).is_some_and(qualified::claims_device)
     }
 
-    /// Whether its key may decrypt: keyEncipherment, dataEncipherment or keyAgreement, or no keyUsage at all.
+    /// Whether its key may decrypt: keyEncipherment, dataEncipherment or keyAgreement, or no keyUsage that could be read.
     pub fn key_decrypts(&self) -> bool {
         self.key_usage()
             .is_none_or(|usage| usage.key_encipherment() || usage.data_encipherment() || usage.key_agreement())
@@ -358,6 +426,16 @@ impl core::fmt::Debug for Certificate {
 pub fn key_identifier(public_key: &[u8], verifier: &dyn Verifier) -> Result<Vec<u8>, FormatError> {
     let info: SubjectPublicKeyInfoOwned = decode("subjectPublicKeyInfo", public_key)?;
     Ok(verifier.digest(Digest::Sha1, info.subject_public_key.raw_bytes()))
+}
+
+/// The subjectPublicKeyInfo inside to-be-signed bytes.
+///
+/// # Errors
+///
+/// [`FormatError`] when they are no TBSCertificate.
+pub fn public_key_of(tbs_der: &[u8]) -> Result<Vec<u8>, FormatError> {
+    let tbs: Tbs = decode("tbsCertificate", tbs_der)?;
+    encode("subjectPublicKeyInfo", &tbs.subject_public_key_info)
 }
 
 /// A certificate before it is signed.

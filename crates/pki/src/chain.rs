@@ -9,6 +9,13 @@ use crate::{Certificate, Verifier, oid};
 /// Longest path that is tried.
 const MAX_LENGTH: usize = 8;
 
+/// Signatures that are verified before a search is given up: a path of our own needs three.
+const SIGNATURES: usize = 100;
+
+/// Constraints that would have to be followed whether critical or not (RFC 5280 section 6.1); they refuse the path.
+const REFUSED: [ObjectIdentifier; 4] =
+    [oid::NAME_CONSTRAINTS, oid::POLICY_CONSTRAINTS, oid::POLICY_MAPPINGS, oid::INHIBIT_ANY_POLICY];
+
 /// Extensions whose rules are followed here; any other critical one refuses the path.
 const UNDERSTOOD: [ObjectIdentifier; 8] = [
     oid::BASIC_CONSTRAINTS,
@@ -39,6 +46,8 @@ pub enum ChainError {
         /// Its subject.
         subject: String,
     },
+    /// So many certificates would fit one another that the search was given up.
+    TooManyPaths,
     /// A rule of RFC 5280 section 6 is broken.
     Rule {
         /// The subject of the certificate.
@@ -54,6 +63,7 @@ impl core::fmt::Display for ChainError {
             Self::NoPath { issuer } => write!(f, "no trusted path: the certificate of {issuer} is missing"),
             Self::NotValidAt { subject } => write!(f, "the certificate of {subject} is outside its validity"),
             Self::Signature { subject } => write!(f, "the signature on the certificate of {subject} does not verify"),
+            Self::TooManyPaths => f.write_str("no trusted path: too many certificates of the same name were brought"),
             Self::Rule { subject, rule } => write!(f, "the certificate of {subject} breaks a rule: {rule}"),
         }
     }
@@ -73,9 +83,10 @@ impl Chain {
 
     /// Finds and checks a path from `leaf` to one of `anchors` at the time `at`.
     ///
-    /// Names, signatures, validity, basicConstraints, path lengths, keyCertSign and critical extensions
-    /// are checked; revocation is the caller's. Name constraints and policy mapping are not followed:
-    /// a critical one refuses the path.
+    /// Names, signatures, validity, basicConstraints, path lengths, keyCertSign and extensions are checked; revocation is
+    /// the caller's. An extension that cannot be read refuses, critical or not, and so do constraints that are not
+    /// followed here (names, policies). No issuer (name and key) stands on a path twice, and the search ends after
+    /// a hundred signatures, whatever others bring along.
     ///
     /// # Errors
     ///
@@ -87,79 +98,98 @@ impl Chain {
         at: SystemTime,
         verifier: &dyn Verifier,
     ) -> Result<Self, ChainError> {
-        step(vec![leaf.clone()], others, anchors, at, verifier).map(Self)
+        let mut search = Search { others, anchors, at, verifier, budget: SIGNATURES };
+        search.step(vec![leaf]).map(|path| Self(path.into_iter().cloned().collect()))
     }
 }
 
-fn step(
-    path: Vec<Certificate>,
-    others: &[Certificate],
-    anchors: &[Certificate],
+/// The search for a path, from the leaf upwards.
+struct Search<'a> {
+    others: &'a [Certificate],
+    anchors: &'a [Certificate],
     at: SystemTime,
-    verifier: &dyn Verifier,
-) -> Result<Vec<Certificate>, ChainError> {
-    let last = &path[path.len() - 1];
-    check_alone(last, at)?;
-    if anchors.contains(last) {
-        return Ok(path);
-    }
-    let missing = || ChainError::NoPath { issuer: last.issuer().to_string() };
-    if path.len() >= MAX_LENGTH {
-        return Err(missing());
-    }
-    let mut failure = missing();
-    for issuer in anchors.iter().chain(others) {
-        if issuer.subject() != last.issuer() || path.contains(issuer) {
-            continue;
+    verifier: &'a dyn Verifier,
+    /// Signatures that may still be verified.
+    budget: usize,
+}
+
+impl<'a> Search<'a> {
+    fn step(&mut self, path: Vec<&'a Certificate>) -> Result<Vec<&'a Certificate>, ChainError> {
+        let last = path[path.len() - 1];
+        check_alone(last, self.at)?;
+        if self.anchors.contains(last) {
+            return Ok(path);
         }
-        if let Err(error) = check_issuer(last, issuer, path.len() - 1, verifier) {
-            failure = error;
-            continue;
+        let mut failure = ChainError::NoPath { issuer: last.issuer().to_string() };
+        if path.len() >= MAX_LENGTH {
+            return Err(failure);
         }
-        let mut longer = path.clone();
-        longer.push(issuer.clone());
-        match step(longer, others, anchors, at, verifier) {
-            Ok(found) => return Ok(found),
-            Err(error) => failure = error,
+        for issuer in self.anchors.iter().chain(self.others) {
+            let is_twin =
+                |on: &&Certificate| on.subject().matches(issuer.subject()) && on.public_key() == issuer.public_key();
+            if !issuer.subject().matches(last.issuer()) || path.iter().any(is_twin) {
+                continue;
+            }
+            if self.budget == 0 {
+                return Err(ChainError::TooManyPaths);
+            }
+            if let Err(error) = self.check_issuer(&path, issuer) {
+                failure = error;
+                continue;
+            }
+            let mut longer = path.clone();
+            longer.push(issuer);
+            match self.step(longer) {
+                Ok(found) => return Ok(found),
+                Err(ChainError::TooManyPaths) => return Err(ChainError::TooManyPaths),
+                Err(error) => failure = error,
+            }
         }
+        Err(failure)
     }
-    Err(failure)
+
+    fn check_issuer(&mut self, path: &[&Certificate], issuer: &Certificate) -> Result<(), ChainError> {
+        let issued = path[path.len() - 1];
+        let broken = |rule| Err(ChainError::Rule { subject: issuer.subject().to_string(), rule });
+        // Certificates that an authority issued to itself count for nothing (RFC 5280 section 6.1.4 (l)).
+        let below = path[1..].iter().filter(|one| !one.subject().matches(one.issuer())).count();
+        match issuer.authority() {
+            None => return broken("issued a certificate without being an authority (basicConstraints)"),
+            Some(Some(limit)) if u32::try_from(below).is_ok_and(|below| below > limit) => {
+                return broken("pathLenConstraint is exceeded");
+            }
+            Some(_) => {}
+        }
+        if issuer.key_usage().is_some_and(|usage| !usage.key_cert_sign()) {
+            return broken("keyUsage lacks keyCertSign");
+        }
+        if let (Some(wanted), Some(found)) = (issued.authority_key_identifier(), issuer.subject_key_identifier())
+            && wanted != found
+        {
+            return broken("its key identifier is not the one that the issued certificate names");
+        }
+        self.budget -= 1;
+        issued
+            .verify_by(issuer.public_key(), self.verifier)
+            .map_err(|_| ChainError::Signature { subject: issued.subject().to_string() })
+    }
 }
 
 fn check_alone(certificate: &Certificate, at: SystemTime) -> Result<(), ChainError> {
-    let subject = || certificate.subject().to_string();
+    let broken = |rule| Err(ChainError::Rule { subject: certificate.subject().to_string(), rule });
     if !certificate.is_valid_at(at) {
-        return Err(ChainError::NotValidAt { subject: subject() });
+        return Err(ChainError::NotValidAt { subject: certificate.subject().to_string() });
+    }
+    if certificate.unread_extension().is_some() {
+        return broken("an extension cannot be read");
     }
     for extension in certificate.extensions() {
+        if REFUSED.contains(&extension.extn_id) {
+            return broken("it constrains names or policies, which is not followed here");
+        }
         if extension.critical && !UNDERSTOOD.contains(&extension.extn_id) {
-            return Err(ChainError::Rule { subject: subject(), rule: "a critical extension is not known" });
+            return broken("a critical extension is not known");
         }
     }
     Ok(())
-}
-
-fn check_issuer(
-    issued: &Certificate,
-    issuer: &Certificate,
-    authorities_below: usize,
-    verifier: &dyn Verifier,
-) -> Result<(), ChainError> {
-    let broken = |rule| Err(ChainError::Rule { subject: issuer.subject().to_string(), rule });
-    match issuer.authority() {
-        None => return broken("issued a certificate without being an authority (basicConstraints)"),
-        Some(Some(limit)) if authorities_below > usize::from(limit) => return broken("pathLenConstraint is exceeded"),
-        Some(_) => {}
-    }
-    if issuer.key_usage().is_some_and(|usage| !usage.key_cert_sign()) {
-        return broken("keyUsage lacks keyCertSign");
-    }
-    if let (Some(wanted), Some(found)) = (issued.authority_key_identifier(), issuer.subject_key_identifier())
-        && wanted != found
-    {
-        return broken("its key identifier is not the one that the issued certificate names");
-    }
-    issued
-        .verify_by(issuer.public_key(), verifier)
-        .map_err(|_| ChainError::Signature { subject: issued.subject().to_string() })
 }

@@ -366,10 +366,20 @@ impl Message {
             },
             body: Body { kind, content: raw.body.value().to_vec() },
             protection,
-            certificates: certificates
-                .iter()
-                .map(|any| encode("extraCerts", any).and_then(|der| Certificate::from_der(&der)))
-                .collect::<Result<_, _>>()?,
+            // RFC 9483 section 3.3: extraCerts may hold anything, and what cannot be read is nobody's signer here. The
+            // first one is the signer's: where it cannot be read, no other takes its place.
+            certificates: match certificates.split_first() {
+                None => Vec::new(),
+                Some((signer, rest)) => {
+                    let read = |any: &Any| encode("extraCerts", any).and_then(|der| Certificate::from_der(&der));
+                    match read(signer) {
+                        Ok(signer) => {
+                            std::iter::once(signer).chain(rest.iter().filter_map(|any| read(any).ok())).collect()
+                        }
+                        Err(_) => Vec::new(),
+                    }
+                }
+            },
             protected: protected_part(&raw.header, &raw.body)?,
             tag: raw.protection.map(|bits| bits.raw_bytes().to_vec()).unwrap_or_default(),
         })
@@ -587,6 +597,11 @@ impl StatusInfo {
     /// Granted as asked.
     pub fn accepted() -> Self {
         Self { status: Status::Accepted as u8, text: Vec::new(), failures: Vec::new() }
+    }
+
+    /// Granted, but not as it was asked for.
+    pub fn modified(text: &str) -> Self {
+        Self { status: Status::GrantedWithMods as u8, text: vec![text.to_owned()], failures: Vec::new() }
     }
 
     /// Not decided yet, with a word about what it waits for.
@@ -959,7 +974,9 @@ pub fn read_general(bytes: &[u8]) -> Result<Vec<ObjectIdentifier>, FormatError> 
     Ok(all.iter().map(|info| info.info_type).collect())
 }
 
-/// Digest of a certificate by the digest of its own signature, as certConf wants it.
+/// Digest of a certificate by the digest of its own signature, as certConf wants it (RFC 9810 section 5.3.18); SHA-256
+/// where that is not used here.
 pub fn certificate_hash(certificate: &Certificate, verifier: &dyn Verifier) -> Vec<u8> {
-    verifier.digest(certificate.signature_algorithm().digest(), certificate.der())
+    let digest = certificate.signature_algorithm().map_or(Digest::Sha256, SignatureAlgorithm::digest);
+    verifier.digest(digest, certificate.der())
 }

@@ -8,7 +8,9 @@ use spki::AlgorithmIdentifierOwned;
 use x509_cert::attr::Attribute;
 
 use crate::certificate::time;
-use crate::{Certificate, Digest, FormatError, SignError, SignatureAlgorithm, Signer, Verifier, decode, encode, oid};
+use crate::{
+    Certificate, Digest, FormatError, SignError, SignatureAlgorithm, Signer, Unread, Verifier, decode, encode, oid,
+};
 
 #[derive(Clone, Debug, Sequence)]
 struct ContentInfo {
@@ -223,8 +225,11 @@ pub fn verify(bytes: &[u8], verifier: &dyn Verifier) -> Result<SignedDocument, F
     let mut certificates = Vec::new();
     for any in data.certificates.iter().flat_map(SetOfVec::iter) {
         // Other certificate choices are tagged; only plain certificates are of use here.
-        if any.tag() == Tag::Sequence {
-            certificates.push(Certificate::from_der(&any.to_der().map_err(wrong)?)?);
+        // One that cannot be read is nobody's signer here, and hinders no other.
+        if any.tag() == Tag::Sequence
+            && let Ok(certificate) = Certificate::from_der(&any.to_der().map_err(wrong)?)
+        {
+            certificates.push(certificate);
         }
     }
     if data.signer_infos.is_empty() || data.signer_infos.len() > 8 {
@@ -239,13 +244,13 @@ pub fn verify(bytes: &[u8], verifier: &dyn Verifier) -> Result<SignedDocument, F
     Ok(SignedDocument { content: content.as_bytes().to_vec(), signers, certificates })
 }
 
-/// The certificates of SignedData that carries nothing else ("certs-only", RFC 8551 section 3.2.2); nothing is
-/// checked, and nothing of it is trusted by that.
+/// The certificates of SignedData that carries nothing else ("certs-only", RFC 8551 section 3.2.2), also those that
+/// cannot be read; nothing is checked, and nothing of it is trusted by that.
 ///
 /// # Errors
 ///
 /// [`FormatError`] when it is malformed or carries more than a hundred certificates.
-pub fn certificates_only(bytes: &[u8]) -> Result<Vec<Certificate>, FormatError> {
+pub fn certificates_only(bytes: &[u8]) -> Result<Vec<Result<Certificate, Box<Unread>>>, FormatError> {
     let wrong = |error: der::Error| FormatError::new("signedData", error.to_string());
     let info: ContentInfo = decode("contentInfo", bytes)?;
     if info.content_type != oid::CMS_SIGNED_DATA {
@@ -258,7 +263,7 @@ pub fn certificates_only(bytes: &[u8]) -> Result<Vec<Certificate>, FormatError> 
         if certificates.len() == 100 {
             return Err(FormatError::new("certificates", "more than a hundred"));
         }
-        certificates.push(Certificate::from_der(&any.to_der().map_err(wrong)?)?);
+        certificates.push(Certificate::read(&any.to_der().map_err(wrong)?));
     }
     Ok(certificates)
 }

@@ -93,6 +93,10 @@ pub struct CertificateRequest {
     pub old_certificate: Option<CertificateId>,
     /// issuer, when one is asked for.
     pub issuer: Option<Name>,
+    /// Extensions asked for.
+    pub extensions: Vec<Extension>,
+    /// Whether the template asks for a validity, a serial number or unique identifiers.
+    pub asks_more: bool,
 }
 
 fn small(value: &Int) -> Option<i64> {
@@ -114,6 +118,39 @@ fn directory_name(name: &Name) -> Result<Any, der::Error> {
     Any::new(Tag::ContextSpecific { number: TagNumber(4), constructed: true }, name.der())
 }
 
+/// The parts of the single message of a `CertReqMessages` (RFC 9483 section 4.1 allows just one): certReq as it came and
+/// as it reads, and what follows it.
+fn single(messages: &[u8]) -> Result<(Vec<u8>, CertRequest, Vec<Any>), FormatError> {
+    const FIELD: &str = "certReqMessages";
+    let mut all: Vec<Vec<Any>> = decode(FIELD, messages)?;
+    let (Some(mut message), true) = (all.pop(), all.is_empty()) else {
+        return Err(FormatError::new(FIELD, "exactly one request is expected (RFC 9483 section 4.1)"));
+    };
+    if message.is_empty() {
+        return Err(FormatError::new("certReq", "absent"));
+    }
+    let request_der = encode("certReq", &message.remove(0))?;
+    let request = decode("certReq", &request_der)?;
+    Ok((request_der, request, message))
+}
+
+fn key_in(request: &CertRequest) -> Result<Vec<u8>, FormatError> {
+    match &request.template.public_key {
+        Some(key) => encode("publicKey", key),
+        None => Err(FormatError::new("publicKey", "absent: the authority makes no keys here")),
+    }
+}
+
+/// The public key that a `CertReqMessages` asks for, before its proof of possession is looked at: a key that is not
+/// taken is refused as what it is.
+///
+/// # Errors
+///
+/// As [`parse`], but for the proof.
+pub fn key_of(messages: &[u8]) -> Result<Vec<u8>, FormatError> {
+    key_in(&single(messages)?.1)
+}
+
 /// Reads the single request of a `CertReqMessages` (RFC 9483 section 4.1 allows just one)
 /// and checks the proof of possession by signature.
 ///
@@ -123,18 +160,10 @@ fn directory_name(name: &Name) -> Result<Any, der::Error> {
 pub fn parse(messages: &[u8], verifier: &dyn Verifier) -> Result<CertificateRequest, FormatError> {
     const FIELD: &str = "certReqMessages";
     let wrong = |error: der::Error| FormatError::new(FIELD, error.to_string());
-    let all: Vec<Vec<Any>> = decode(FIELD, messages)?;
-    let [message] = all.as_slice() else {
-        return Err(FormatError::new(FIELD, "exactly one request is expected (RFC 9483 section 4.1)"));
-    };
-    let request_der = message.first().ok_or_else(|| FormatError::new("certReq", "absent"))?.to_der().map_err(wrong)?;
-    let request: CertRequest = decode("certReq", &request_der)?;
-    let public_key = match &request.template.public_key {
-        Some(key) => encode("publicKey", key)?,
-        None => return Err(FormatError::new("publicKey", "absent: the authority makes no keys here")),
-    };
-    let proof = message
-        .get(1)
+    let (request_der, request, rest) = single(messages)?;
+    let public_key = key_in(&request)?;
+    let proof = rest
+        .first()
         .filter(|any| any.tag() == Tag::ContextSpecific { number: TagNumber(1), constructed: true })
         .ok_or_else(|| FormatError::new("popo", "a signature is required as proof of possession"))?;
     // [1] IMPLICIT POPOSigningKey: the same contents under the universal tag.
@@ -169,6 +198,11 @@ pub fn parse(messages: &[u8], verifier: &dyn Verifier) -> Result<CertificateRequ
         issuer: request.template.issuer.as_ref().map(Name::from_any).transpose()?,
         public_key,
         old_certificate,
+        asks_more: request.template.validity.is_some()
+            || request.template.serial_number.is_some()
+            || request.template.issuer_uid.is_some()
+            || request.template.subject_uid.is_some(),
+        extensions: request.template.extensions.unwrap_or_default(),
     })
 }
 

@@ -17,12 +17,14 @@ pub mod qualified;
 pub mod request;
 pub mod serial;
 pub mod signature;
+pub mod unread;
 
 pub use certificate::{Certificate, Kind};
 pub use name::Name;
 pub use request::Request;
 pub use serial::Serial;
 pub use signature::{Digest, KeyKind, Random, SignError, SignatureAlgorithm, Signer, Verifier};
+pub use unread::Unread;
 
 /// Largest document that any decoder here looks at, in octets.
 ///

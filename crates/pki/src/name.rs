@@ -2,12 +2,13 @@
 
 use der::asn1::{Any, Ia5StringRef, ObjectIdentifier, PrintableStringRef, SetOfVec, Utf8StringRef};
 use der::{Encode, Tag, Tagged};
+use unicode_normalization::UnicodeNormalization;
 use x509_cert::attr::AttributeTypeAndValue;
 
 use crate::{FormatError, decode, oid};
 
-/// A distinguished name. Two names are the same when their DER is the same
-/// (stricter than RFC 5280 section 7.1; see `docs/departures.md`).
+/// A distinguished name. `==` compares octets, as records, lists and identifiers do; [`Name::matches`] compares as
+/// RFC 5280 section 7.1 does, for paths and for what an authority answers.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Name(Vec<u8>);
 
@@ -71,6 +72,24 @@ impl Name {
         rdns.iter().flat_map(|rdn| rdn.iter()).map(|attribute| (attribute.oid, text(&attribute.value))).collect()
     }
 
+    /// Whether two names are the same name, however each is spelled (RFC 5280 section 7.1): the same RDNs in the same order,
+    /// text compared after string preparation (RFC 4518: NFKC, case folded, spaces collapsed), whatever string type
+    /// holds it; other values by their octets. A name that is kept or looked up is compared by octets (`==`).
+    pub fn matches(&self, other: &Self) -> bool {
+        if self == other {
+            return true;
+        }
+        let read = |name: &Self| decode::<Vec<SetOfVec<AttributeTypeAndValue>>>("name", &name.0);
+        let (Ok(mine), Ok(theirs)) = (read(self), read(other)) else { return false };
+        let prepared = |rdn: &SetOfVec<AttributeTypeAndValue>| {
+            let mut all: Vec<(ObjectIdentifier, Prepared)> =
+                rdn.iter().map(|attribute| (attribute.oid, Prepared::of(&attribute.value))).collect();
+            all.sort();
+            all
+        };
+        mine.len() == theirs.len() && mine.iter().zip(&theirs).all(|(a, b)| prepared(a) == prepared(b))
+    }
+
     /// First value of an attribute.
     pub fn attribute(&self, wanted: ObjectIdentifier) -> Option<String> {
         self.attributes().into_iter().find(|(found, _)| *found == wanted).map(|(_, value)| value)
@@ -90,18 +109,54 @@ impl Name {
     }
 }
 
-fn text(value: &Any) -> String {
-    match value.tag() {
-        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::TeletexString => {
-            String::from_utf8_lossy(value.value()).into_owned()
+/// A value on its way to a comparison.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Prepared {
+    Text(String),
+    Octets(Vec<u8>),
+}
+
+impl Prepared {
+    fn of(value: &Any) -> Self {
+        match string(value) {
+            Some(text) => Self::Text(prepare(&text)),
+            None => Self::Octets(value.to_der().unwrap_or_default()),
         }
+    }
+}
+
+/// String preparation for caseIgnoreMatch (RFC 4518 section 2), as far as names need it.
+fn prepare(text: &str) -> String {
+    // Mapped to nothing: soft hyphens, joiners, variation selectors and other controls; to a space: tabs and line ends.
+    let mapped = text.chars().filter_map(|c| match c {
+        '\t' | '\n' | '\u{B}' | '\u{C}' | '\r' | '\u{85}' => Some(' '),
+        '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}' | '\u{FE00}'..='\u{FE0F}' => None,
+        c if c.is_control() => None,
+        c => Some(c),
+    });
+    let folded: String = mapped.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The characters of a string type; `None` for values that are no text.
+fn string(value: &Any) -> Option<String> {
+    let octets = value.value();
+    Some(match value.tag() {
+        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::NumericString | Tag::VisibleString => {
+            String::from_utf8_lossy(octets).into_owned()
+        }
+        // T.61 is read as Latin-1 by everybody, because nobody wrote anything else.
+        Tag::TeletexString => octets.iter().map(|&octet| char::from(octet)).collect(),
         Tag::BmpString => {
-            let units: Vec<u16> =
-                value.value().chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+            let units: Vec<u16> = octets.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
             String::from_utf16_lossy(&units)
         }
-        _ => value.value().iter().map(|octet| format!("{octet:02x}")).collect(),
-    }
+        _ => return None,
+    })
+}
+
+fn text(value: &Any) -> String {
+    string(value).unwrap_or_else(|| value.value().iter().map(|octet| format!("{octet:02x}")).collect())
 }
 
 fn short_name(attribute: ObjectIdentifier) -> Option<&'static str> {
@@ -147,5 +202,52 @@ impl core::fmt::Display for Name {
 impl core::fmt::Debug for Name {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Name({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(parts: &[(ObjectIdentifier, Tag, &[u8])]) -> Name {
+        let rdns: Vec<SetOfVec<AttributeTypeAndValue>> = parts
+            .iter()
+            .map(|(oid, tag, value)| {
+                let mut rdn = SetOfVec::new();
+                rdn.insert(AttributeTypeAndValue { oid: *oid, value: Any::new(*tag, *value).unwrap() }).unwrap();
+                rdn
+            })
+            .collect();
+        Name(rdns.to_der().unwrap())
+    }
+
+    #[test]
+    fn one_name_is_one_name_however_it_is_spelled() {
+        let cn = oid::COMMON_NAME;
+        let usual =
+            name(&[(oid::COUNTRY, Tag::PrintableString, b"CZ"), (cn, Tag::Utf8String, "Jan Lhoták".as_bytes())]);
+        let wide: Vec<u8> = "Jan Lhot\u{e1}k".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for same in [
+            name(&[(oid::COUNTRY, Tag::Utf8String, b"cz"), (cn, Tag::Utf8String, "JAN  LHOTÁK ".as_bytes())]),
+            name(&[(oid::COUNTRY, Tag::PrintableString, b"CZ"), (cn, Tag::BmpString, &wide)]),
+            name(&[(oid::COUNTRY, Tag::PrintableString, b"CZ"), (cn, Tag::TeletexString, b"Jan Lhot\xe1k")]),
+            name(&[(oid::COUNTRY, Tag::PrintableString, b"CZ"), (cn, Tag::Utf8String, "Jan Lhota\u{301}k".as_bytes())]),
+        ] {
+            assert!(usual.matches(&same) && same.matches(&usual), "{same}");
+            assert_ne!(usual, same, "kept and looked up by octets");
+        }
+        for other in [
+            name(&[(oid::COUNTRY, Tag::PrintableString, b"CZ"), (cn, Tag::Utf8String, "Jan Lhotak".as_bytes())]),
+            name(&[(cn, Tag::Utf8String, "Jan Lhoták".as_bytes()), (oid::COUNTRY, Tag::PrintableString, b"CZ")]),
+            name(&[
+                (oid::COUNTRY, Tag::PrintableString, b"CZ"),
+                (oid::SURNAME, Tag::Utf8String, "Jan Lhoták".as_bytes()),
+            ]),
+            name(&[(oid::COUNTRY, Tag::PrintableString, b"CZ")]),
+            name(&[(oid::COUNTRY, Tag::PrintableString, b"CZ"), (cn, Tag::OctetString, "Jan Lhoták".as_bytes())]),
+            Name::empty(),
+        ] {
+            assert!(!usual.matches(&other), "{other}");
+        }
     }
 }

@@ -11,6 +11,8 @@ macro_rules! oids {
 oids! {
     /// rsaEncryption (RFC 8017).
     RSA_ENCRYPTION = "1.2.840.113549.1.1.1";
+    /// id-RSASSA-PSS (RFC 8017).
+    RSASSA_PSS = "1.2.840.113549.1.1.10";
     /// sha256WithRSAEncryption (RFC 8017).
     SHA256_WITH_RSA = "1.2.840.113549.1.1.11";
     /// sha384WithRSAEncryption (RFC 8017).
@@ -89,6 +91,16 @@ oids! {
     SUBJECT_ALT_NAME = "2.5.29.17";
     /// basicConstraints (RFC 5280 section 4.2.1.9).
     BASIC_CONSTRAINTS = "2.5.29.19";
+    /// issuerAltName (RFC 5280).
+    ISSUER_ALT_NAME = "2.5.29.18";
+    /// nameConstraints (RFC 5280).
+    NAME_CONSTRAINTS = "2.5.29.30";
+    /// policyMappings (RFC 5280).
+    POLICY_MAPPINGS = "2.5.29.33";
+    /// policyConstraints (RFC 5280).
+    POLICY_CONSTRAINTS = "2.5.29.36";
+    /// inhibitAnyPolicy (RFC 5280).
+    INHIBIT_ANY_POLICY = "2.5.29.54";
     /// cRLNumber (RFC 5280 section 5.2.3).
     CRL_NUMBER = "2.5.29.20";
     /// reasonCode (RFC 5280 section 5.3.1).

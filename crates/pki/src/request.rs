@@ -1,11 +1,11 @@
 //! Certification requests, PKCS#10 (RFC 2986).
 
 use der::Sequence;
-use der::asn1::{Any, SetOfVec};
+use der::asn1::{Any, ObjectIdentifier, SetOfVec};
 use spki::SubjectPublicKeyInfoOwned;
 
-use crate::certificate::{Signed, seal};
-use crate::{FormatError, Name, SignError, SignatureAlgorithm, Signer, Verifier, decode, encode};
+use crate::certificate::{Extension, Signed, seal};
+use crate::{FormatError, Name, SignError, SignatureAlgorithm, Signer, Verifier, decode, encode, oid};
 
 #[derive(Clone, Debug, Sequence)]
 struct Info {
@@ -22,6 +22,43 @@ pub struct Request {
     der: Vec<u8>,
     subject: Name,
     public_key: Vec<u8>,
+    extensions: Vec<Extension>,
+}
+
+#[derive(Clone, Debug, Sequence)]
+struct Attribute {
+    id: ObjectIdentifier,
+    values: SetOfVec<Any>,
+}
+
+/// Extensions asked for by the attribute extensionRequest (RFC 2985 section 5.4.2); other attributes ask for nothing here.
+fn extensions(attributes: &SetOfVec<Any>) -> Result<Vec<Extension>, FormatError> {
+    let mut all = Vec::new();
+    for any in attributes.iter() {
+        let attribute: Attribute =
+            any.decode_as().map_err(|error: der::Error| FormatError::new("attributes", error.to_string()))?;
+        if attribute.id == oid::EXTENSION_REQUEST {
+            for value in attribute.values.iter() {
+                let asked: Vec<Extension> = value
+                    .decode_as()
+                    .map_err(|error: der::Error| FormatError::new("extensionRequest", error.to_string()))?;
+                all.extend(asked);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The public key that a request asks for, before its signature is looked at: a key that is not taken is refused as what
+/// it is.
+///
+/// # Errors
+///
+/// [`FormatError`] when it is malformed.
+pub fn key_of(bytes: &[u8]) -> Result<Vec<u8>, FormatError> {
+    let outer: Signed = decode("certificationRequest", bytes)?;
+    let info: Info = decode("certificationRequestInfo", &encode("certificationRequestInfo", &outer.to_be_signed)?)?;
+    encode("subjectPKInfo", &info.public_key)
 }
 
 impl Request {
@@ -46,7 +83,8 @@ impl Request {
                 outer.signature.raw_bytes(),
             )
             .map_err(|error| FormatError::new("signature", error.to_string()))?;
-        Ok(Self { der: bytes.to_vec(), subject: Name::from_any(&info.subject)?, public_key })
+        let extensions = extensions(&info.attributes)?;
+        Ok(Self { der: bytes.to_vec(), subject: Name::from_any(&info.subject)?, public_key, extensions })
     }
 
     /// Makes a request for `subject` and the signer's public key, without attributes.
@@ -68,6 +106,7 @@ impl Request {
             der: seal(&info_der, signer.algorithm(), &signature).map_err(format)?,
             subject: subject.clone(),
             public_key: signer.public_key().to_vec(),
+            extensions: Vec::new(),
         })
     }
 
@@ -79,6 +118,11 @@ impl Request {
     /// The subject asked for.
     pub fn subject(&self) -> &Name {
         &self.subject
+    }
+
+    /// Extensions asked for.
+    pub fn extensions(&self) -> &[Extension] {
+        &self.extensions
     }
 
     /// SubjectPublicKeyInfo in DER.

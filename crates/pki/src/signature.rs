@@ -131,6 +131,9 @@ impl KeyKind {
     pub fn of(public_key: &[u8]) -> Result<Self, FormatError> {
         const FIELD: &str = "subjectPublicKeyInfo";
         let info: SubjectPublicKeyInfoOwned = decode(FIELD, public_key)?;
+        if info.subject_public_key.unused_bits() != 0 {
+            return Err(FormatError::new(FIELD, "a key is whole octets: unused bits must be 0"));
+        }
         match info.algorithm.oid {
             oid::RSA_ENCRYPTION => {
                 // Other parameters would let one key pass for several (RFC 3279 section 2.3.1).
@@ -148,10 +151,15 @@ impl KeyKind {
             }
             oid::EC_PUBLIC_KEY => {
                 let curve = info.algorithm.parameters.and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
-                match curve {
-                    Some(oid::P256) => Ok(Self::P256),
-                    Some(oid::P384) => Ok(Self::P384),
-                    _ => Err(FormatError::new(FIELD, "curve is neither P-256 nor P-384")),
+                let (kind, field) = match curve {
+                    Some(oid::P256) => (Self::P256, 32),
+                    Some(oid::P384) => (Self::P384, 48),
+                    _ => return Err(FormatError::new(FIELD, "curve is neither P-256 nor P-384")),
+                };
+                // Compressed and hybrid points would let one key pass for several (RFC 5480 section 2.2).
+                match info.subject_public_key.raw_bytes() {
+                    [0x04, point @ ..] if point.len() == 2 * field => Ok(kind),
+                    _ => Err(FormatError::new(FIELD, "the point is not uncompressed (04, X, Y)")),
                 }
             }
             other => Err(FormatError::new(FIELD, format!("key algorithm {other} is not supported"))),
@@ -175,6 +183,49 @@ impl KeyKind {
             Self::P384 => SignatureAlgorithm::EcdsaSha384,
         }
     }
+}
+
+/// What a public key is apart from how it is written: two SubjectPublicKeyInfo with the same identity belong to one
+/// private key.
+///
+/// RSA counts by its modulus, whatever the exponent, and also under id-RSASSA-PSS (RFC 4055 section 1.2). EC counts by
+/// curve and X coordinate: compressed, hybrid and uncompressed points are one key, and so is the point with the other
+/// Y, whose private key is the negative of this one's. Anything else counts as its own bytes.
+pub fn key_identity(public_key: &[u8]) -> Vec<u8> {
+    identity_parts(public_key).unwrap_or_else(|| [b"other:", public_key].concat())
+}
+
+fn identity_parts(public_key: &[u8]) -> Option<Vec<u8>> {
+    let info: SubjectPublicKeyInfoOwned = decode("subjectPublicKeyInfo", public_key).ok()?;
+    let key = info.subject_public_key.raw_bytes();
+    match info.algorithm.oid {
+        oid::RSA_ENCRYPTION | oid::RSASSA_PSS => {
+            let key: RsaPublicKey = decode("subjectPublicKeyInfo", key).ok()?;
+            Some([b"rsa:", key.modulus.as_bytes()].concat())
+        }
+        oid::EC_PUBLIC_KEY => {
+            let curve = info.algorithm.parameters?.decode_as::<ObjectIdentifier>().ok()?;
+            let (&form, point) = key.split_first()?;
+            let x = match form {
+                0x02 | 0x03 => point,
+                0x04 | 0x06 | 0x07 if point.len() % 2 == 0 => &point[..point.len() / 2],
+                _ => return None,
+            };
+            Some([b"ec:", curve.as_bytes(), b":", x].concat())
+        }
+        _ => None,
+    }
+}
+
+/// Modulus and publicExponent of an RSA key, big-endian without leading zeros (RFC 8017 appendix A.1.1); `None` for
+/// any other key.
+pub fn rsa_parts(public_key: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let info: SubjectPublicKeyInfoOwned = decode("subjectPublicKeyInfo", public_key).ok()?;
+    if ![oid::RSA_ENCRYPTION, oid::RSASSA_PSS].contains(&info.algorithm.oid) {
+        return None;
+    }
+    let key: RsaPublicKey = decode("subjectPublicKeyInfo", info.subject_public_key.raw_bytes()).ok()?;
+    Some((key.modulus.as_bytes().to_vec(), key.public_exponent.as_bytes().to_vec()))
 }
 
 impl core::fmt::Display for KeyKind {
@@ -254,4 +305,56 @@ pub trait Verifier {
 pub trait Random {
     /// Fills the whole buffer.
     fn fill(&self, buffer: &mut [u8]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use der::Encode;
+    use der::asn1::{BitString, Uint};
+    use spki::AlgorithmIdentifierOwned;
+
+    fn spki(oid: ObjectIdentifier, parameters: Option<Any>, unused: u8, key: &[u8]) -> Vec<u8> {
+        let algorithm = AlgorithmIdentifierOwned { oid, parameters };
+        let subject_public_key = BitString::new(unused, key).unwrap();
+        SubjectPublicKeyInfoOwned { algorithm, subject_public_key }.to_der().unwrap()
+    }
+
+    fn rsa(oid: ObjectIdentifier, modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+        let key = RsaPublicKey { modulus: Uint::new(modulus).unwrap(), public_exponent: Uint::new(exponent).unwrap() };
+        spki(oid, Some(Any::null()), 0, &key.to_der().unwrap())
+    }
+
+    fn ec(unused: u8, point: &[u8]) -> Vec<u8> {
+        spki(oid::EC_PUBLIC_KEY, Some(Any::encode_from(&oid::P256).unwrap()), unused, point)
+    }
+
+    #[test]
+    fn one_key_is_one_key_however_it_is_written() {
+        let (x, y) = ([0x5A; 32], [0x30; 32]);
+        let whole = ec(0, &[&[4][..], &x, &y].concat());
+        let same = [
+            ec(0, &[&[2][..], &x].concat()),
+            ec(0, &[&[3][..], &x].concat()),
+            ec(0, &[&[6][..], &x, &y].concat()),
+            ec(0, &[&[7][..], &x, &y].concat()),
+            ec(4, &[&[4][..], &x, &y].concat()),
+            ec(0, &[&[4][..], &x, &[0x31; 32]].concat()),
+        ];
+        for other in &same[..5] {
+            assert_eq!(key_identity(other), key_identity(&whole));
+            assert!(KeyKind::of(other).is_err(), "written in another way than RFC 5480 section 2.2 wants it");
+        }
+        assert_eq!(key_identity(&same[5]), key_identity(&whole), "the negative of a private key is no other key");
+        assert_eq!(KeyKind::of(&whole), Ok(KeyKind::P256));
+        assert_ne!(key_identity(&whole), key_identity(&ec(0, &[&[4][..], &y, &x].concat())));
+        let modulus = [&[0xC1][..], &[0x77; 255]].concat();
+        let usual = rsa(oid::RSA_ENCRYPTION, &modulus, &[1, 0, 1]);
+        for other in [rsa(oid::RSA_ENCRYPTION, &modulus, &[3]), rsa(oid::RSASSA_PSS, &modulus, &[1, 0, 1])] {
+            assert_eq!(key_identity(&other), key_identity(&usual));
+        }
+        assert_ne!(key_identity(&usual), key_identity(&rsa(oid::RSA_ENCRYPTION, &modulus[..255], &[1, 0, 1])));
+        // What is no key at all is itself, and nothing else.
+        assert_ne!(key_identity(b"a"), key_identity(b"b"));
+    }
 }

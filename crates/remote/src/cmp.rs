@@ -6,7 +6,6 @@ use obnova_crypto::{Primitives, SharedSecret};
 use obnova_pki::chain::Chain;
 use obnova_pki::cmp::{
     self, Body, BodyKind, CertificateConfirm, CertificateResponse, Header, Message, Protection, Protector, StatusInfo,
-    certificate_hash,
 };
 use obnova_pki::crmf::{self, CertificateId};
 use obnova_pki::{Certificate, Name, SignError, Signer, oid};
@@ -145,6 +144,10 @@ pub struct CmpService<'a> {
     pub address: &'a str,
     /// Anchors for the certificate that protects the answers; empty only with an invitation.
     pub anchors: &'a [Certificate],
+    /// The certificate that is followed: whoever issued it may answer.
+    pub predecessor: Option<&'a Certificate>,
+    /// The certificate that answers, where it was given beforehand.
+    pub signer: Option<&'a Certificate>,
 }
 
 impl CmpService<'_> {
@@ -176,19 +179,7 @@ impl CmpService<'_> {
                     .first()
                     .ok_or_else(|| malformed("the answer does not bring its signer's certificate".to_owned()))?;
                 answer.check_signature(signer, &Primitives).map_err(|error| malformed(error.to_string()))?;
-                Chain::check(signer, &answer.certificates, self.anchors, at, &Primitives)
-                    .map_err(|error| RemoteError::Tls(format!("the answer's signer is not trusted: {error}")))?;
-                if signer.key_usage().is_some_and(|usage| !usage.digital_signature()) {
-                    return Err(malformed("the answer's signer may not sign messages (keyUsage)".to_owned()));
-                }
-                // RFC 9483 section 1.5: where purposes are named, answering for an authority must be one of them.
-                // Without this, anybody certified under the same root could answer in its place.
-                let purposes = signer.extended_key_usage();
-                if !purposes.is_empty() && !purposes.iter().any(|id| [oid::KP_CMC_CA, oid::KP_CMC_RA].contains(id)) {
-                    return Err(malformed(
-                        "the answer's signer is certified for other purposes (extKeyUsage)".to_owned(),
-                    ));
-                }
+                self.believe(signer, &answer.certificates, at)?;
             }
             _ => {
                 let words = match answer.body.kind {
@@ -211,6 +202,41 @@ impl CmpService<'_> {
         Ok(())
     }
 
+    /// Whether a certificate may answer as the authority: the authority that issued the predecessor, its anchor, a signer
+    /// that one of these two certified for answering (id-kp-cmcCA or id-kp-cmcRA, RFC 9483 section 1.5), or the one that
+    /// was pinned. A certificate of the same root, or one without purposes, is not enough: that is everybody's.
+    fn believe(&self, signer: &Certificate, others: &[Certificate], at: SystemTime) -> Result<(), RemoteError> {
+        let untrusted = |why: &str| RemoteError::Signer(format!("{}: {why}", signer.subject()));
+        if let Some(pinned) = self.signer
+            && pinned == signer
+        {
+            return match signer.is_valid_at(at) {
+                true => Ok(()),
+                false => Err(untrusted("the pinned certificate is outside its validity")),
+            };
+        }
+        let is_authority = |candidate: &Certificate| {
+            self.anchors.contains(candidate)
+                || self.predecessor.is_some_and(|old| {
+                    old.issuer() == candidate.subject() && old.verify_by(candidate.public_key(), &Primitives).is_ok()
+                })
+        };
+        let answers = signer.extended_key_usage().iter().any(|id| [oid::KP_CMC_CA, oid::KP_CMC_RA].contains(id));
+        if !answers && !is_authority(signer) {
+            return Err(untrusted("it is neither the authority nor certified to answer for it (extKeyUsage)"));
+        }
+        let chain = Chain::check(signer, others, self.anchors, at, &Primitives)
+            .map_err(|error| untrusted(&error.to_string()))?;
+        // The first of the path is the signer itself.
+        if !is_authority(signer) && !chain.certificates().get(1).is_some_and(is_authority) {
+            return Err(untrusted("another authority certified it"));
+        }
+        if signer.key_usage().is_some_and(|usage| !usage.digital_signature() && signer.authority().is_none()) {
+            return Err(untrusted("it may not sign messages (keyUsage)"));
+        }
+        Ok(())
+    }
+
     /// Sends a prepared request; the same bytes may be sent again.
     ///
     /// # Errors
@@ -218,6 +244,15 @@ impl CmpService<'_> {
     /// [`RemoteError`].
     pub fn submit(&self, message: &[u8], credential: &Credential<'_>, at: SystemTime) -> Result<Outcome, RemoteError> {
         let answer = self.exchange(message, credential, at)?;
+        let sent = Message::from_der(message).map_err(|error| RemoteError::Malformed(error.to_string()))?;
+        let kind = answer.body.kind;
+        let is_response =
+            [BodyKind::InitializationResponse, BodyKind::CertificationResponse, BodyKind::KeyUpdateResponse]
+                .contains(&kind);
+        // RFC 9483 section 4.1: each request has its own response.
+        if is_response && sent.body.kind.response() != Some(kind) {
+            return Err(RemoteError::Malformed("the answer is one to another kind of request".to_owned()));
+        }
         outcome(&answer, credential)
     }
 
@@ -259,13 +294,14 @@ impl CmpService<'_> {
         self.exchange(&message, credential, at)
     }
 
-    /// Signs the confirmation of a certificate, or its refusal with words; to be journaled, then sent.
+    /// Signs the confirmation of a certificate, or its refusal with words; to be journaled, then sent. The certificate is
+    /// named by its hash ([`obnova_pki::cmp::certificate_hash`]), the recipient is its issuer.
     ///
     /// # Errors
     ///
     /// [`SignError`].
     pub fn prepare_confirmation(
-        certificate: &Certificate,
+        (hash, recipient): (Vec<u8>, Name),
         outcome: (i64, &[u8]),
         transaction_id: &[u8],
         refusal: Option<&str>,
@@ -274,12 +310,12 @@ impl CmpService<'_> {
     ) -> Result<Vec<u8>, SignError> {
         let (id, nonce) = outcome;
         let confirm = CertificateConfirm {
-            hash: certificate_hash(certificate, &Primitives),
+            hash,
             id,
             status: refusal.map(|words| StatusInfo::rejection(cmp::Failure::IncorrectData, words)),
         };
         let content = confirm.to_content().map_err(|error| SignError(Box::new(error)))?;
-        let mut header = header(credential, certificate.issuer().clone(), transaction_id.to_vec(), at);
+        let mut header = header(credential, recipient, transaction_id.to_vec(), at);
         header.recipient_nonce = Some(nonce.to_vec());
         protect(&header, &Body { kind: BodyKind::CertificateConfirm, content }, credential)
     }
@@ -337,6 +373,10 @@ fn outcome(answer: &Message, credential: &Credential<'_>) -> Result<Outcome, Rem
     match answer.body.kind {
         BodyKind::InitializationResponse | BodyKind::CertificationResponse | BodyKind::KeyUpdateResponse => {
             let response = CertificateResponse::from_content(&answer.body.content).map_err(malformed)?;
+            // Requests from here carry certReqId 0; -1 puts off the whole answer (RFC 9483 sections 4.1 and 4.4).
+            if ![0, -1].contains(&response.id) {
+                return Err(RemoteError::Malformed(format!("certReqId {} is not one of ours", response.id)));
+            }
             match response.certificate {
                 Some(certificate) if response.status.is_granted() => Ok(Outcome::Issued {
                     certificate,

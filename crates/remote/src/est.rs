@@ -97,7 +97,9 @@ fn certificates(body: &[u8]) -> Result<Vec<Certificate>, RemoteError> {
         let text: Vec<u8> = body.iter().copied().filter(|octet| !octet.is_ascii_whitespace()).collect();
         STANDARD.decode(text).map_err(|error| malformed(&error))?
     };
-    cms::certificates_only(&der).map_err(|error| malformed(&error))
+    // What cannot be read hinders nothing: the one that was asked for is looked for among the others.
+    let all = cms::certificates_only(&der).map_err(|error| malformed(&error))?;
+    Ok(all.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ pub enum RemoteError {
     Unreachable(String),
     /// The connection is not trusted, or the handshake failed.
     Tls(String),
+    /// An answer came, and whoever signed it is not the authority. What was sent may have arrived.
+    Signer(String),
     /// It answered with an HTTP error.
     Status {
         /// The status code.
@@ -63,6 +65,7 @@ impl RemoteError {
             Self::Address(_) => "address-wrong",
             Self::Unreachable(_) => "authority-unreachable",
             Self::Tls(_) => "connection-not-trusted",
+            Self::Signer(_) => "authority-answer-untrusted",
             Self::Status { .. } => "authority-http-error",
             Self::Malformed(_) => "authority-answer-malformed",
             Self::Refused(_) => "authority-refused",
@@ -78,6 +81,7 @@ impl core::fmt::Display for RemoteError {
             Self::Address(detail)
             | Self::Unreachable(detail)
             | Self::Tls(detail)
+            | Self::Signer(detail)
             | Self::Malformed(detail)
             | Self::Refused(detail)
             | Self::Busy(detail)

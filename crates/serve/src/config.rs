@@ -41,6 +41,9 @@ pub struct AuthorityConfig {
     /// Days before the end when renewal opens.
     #[serde(default = "default_window")]
     pub renewal_window_days: u32,
+    /// How many certificates may follow one and the same, as long as none of them is revoked.
+    #[serde(default = "default_successors")]
+    pub successors: u32,
     /// Seconds that a client waits between polls.
     #[serde(default = "default_check_after")]
     pub check_after_seconds: u32,
@@ -53,10 +56,17 @@ pub struct AuthorityConfig {
     /// Who helps the people of this authority.
     #[serde(default)]
     pub desk: Option<obnova_lifecycle::document::Desk>,
+    /// Addresses of proxies, behind which many people stand.
+    #[serde(default)]
+    pub proxies: Vec<std::net::IpAddr>,
 }
 
 fn default_window() -> u32 {
     60
+}
+
+fn default_successors() -> u32 {
+    1
 }
 
 fn default_check_after() -> u32 {
@@ -79,6 +89,9 @@ pub struct IdentityConfig {
     pub audience: String,
     /// `sqlite:FILE` or `postgres://...`.
     pub database: String,
+    /// Addresses of proxies, behind which many people stand.
+    #[serde(default)]
+    pub proxies: Vec<std::net::IpAddr>,
 }
 
 impl Config {

@@ -4,14 +4,17 @@
 //! a commit waits for the disk, so many jobs that share one cost little more than one job.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use obnova_crypto::Primitives;
+
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, Executor};
+use sqlx::{Any, AnyConnection, AnyPool, Executor, Row};
 use tokio::sync::{Mutex, watch};
 
 use crate::ServeError;
@@ -55,12 +58,23 @@ struct Writer {
     last: u64,
 }
 
+/// What shows other processes that this one is running; the system takes it back when the process ends.
+enum Running {
+    File(#[allow(dead_code, reason = "its lock is what counts")] std::fs::File),
+    Connection(#[allow(dead_code, reason = "its advisory lock is what counts")] PoolConnection<Any>),
+}
+
 /// One role's database.
 #[derive(Clone)]
 pub struct Database {
     pool: AnyPool,
     engine: Engine,
     writer: Arc<Mutex<Writer>>,
+    /// The file of SQLite.
+    file: Option<PathBuf>,
+    /// The number that this process signs its records with.
+    owner: i64,
+    running: Arc<Mutex<Option<Running>>>,
 }
 
 /// Runs of a job before it is given up: others win now and then, but not always.
@@ -112,6 +126,8 @@ impl Database {
                         Engine::Postgres => {
                             let statement = format!("SET search_path TO {schema}");
                             connection.execute(sqlx::AssertSqlSafe(statement)).await?;
+                            // Whoever waits for another's lock hears of it in time.
+                            connection.execute("SET lock_timeout = '10s'").await?;
                         }
                     }
                     Ok(())
@@ -125,8 +141,72 @@ impl Database {
             pool.execute(sqlx::AssertSqlSafe(statement)).await?;
         }
         let migrator = if engine == Engine::Sqlite { sqlite } else { postgres };
-        migrator.run(&pool).await.map_err(|error| ServeError::new(format!("migrating {schema}"), error))?;
-        Ok(Self { pool, engine, writer: Arc::default() })
+        migrator.run(&pool).await.map_err(|error| match error {
+            sqlx::migrate::MigrateError::VersionMissing(number) => ServeError::new(
+                schema,
+                format!("a newer version of obnova-server has worked on this database (step {number}); use that one"),
+            ),
+            error => ServeError::new(format!("migrating {schema}"), error),
+        })?;
+        let file = url.strip_prefix("sqlite:").map(|rest| PathBuf::from(rest.split('?').next().unwrap_or(rest)));
+        let owner = i64::from_be_bytes(Primitives.octets::<8>()) & i64::MAX;
+        Ok(Self { pool, engine, writer: Arc::default(), file, owner, running: Arc::default() })
+    }
+
+    /// The number that this process signs its records with.
+    pub fn owner(&self) -> i64 {
+        self.owner
+    }
+
+    /// Shows other processes that this one is running, until it ends. A file belongs to one running process; a PostgreSQL
+    /// database to any number.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] when another process runs on the same file.
+    pub async fn claim(&self) -> Result<(), ServeError> {
+        let claimed = match &self.file {
+            Some(file) => {
+                let mut name = file.file_name().unwrap_or_default().to_owned();
+                name.push(".lock");
+                let path = file.with_file_name(name);
+                let lock = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+                lock.try_lock().map_err(|error| {
+                    let why = match error {
+                        std::fs::TryLockError::WouldBlock => "another obnova-server runs on this database".to_owned(),
+                        std::fs::TryLockError::Error(error) => error.to_string(),
+                    };
+                    ServeError::new(path.display(), why)
+                })?;
+                Running::File(lock)
+            }
+            None => {
+                let mut connection = self.pool.acquire().await?;
+                sqlx::query("SELECT pg_advisory_lock($1)").bind(self.owner).execute(&mut *connection).await?;
+                Running::Connection(connection)
+            }
+        };
+        *self.running.lock().await = Some(claimed);
+        Ok(())
+    }
+
+    /// Whether the process that signs its records with this number is running.
+    ///
+    /// # Errors
+    ///
+    /// The database's own error.
+    pub async fn is_running(&self, owner: i64) -> Result<bool, sqlx::Error> {
+        if self.engine == Engine::Sqlite {
+            // A file belongs to one running process, which is this one.
+            return Ok(false);
+        }
+        let mut connection = self.pool.acquire().await?;
+        let row = sqlx::query("SELECT pg_try_advisory_lock($1)").bind(owner).fetch_one(&mut *connection).await?;
+        let is_free: bool = row.try_get(0)?;
+        if is_free {
+            sqlx::query("SELECT pg_advisory_unlock($1)").bind(owner).execute(&mut *connection).await?;
+        }
+        Ok(!is_free)
     }
 
     /// For reading outside a transaction.

@@ -1,9 +1,13 @@
 //! TLS listener: accepts connections, hands the peer's certificates to the pages, ends gracefully.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use axum::{Extension, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -14,13 +18,19 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ServerConfig};
 use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::ServeError;
 
-/// Connections served at the same time; further ones wait.
+/// Connections served at the same time; for a further one, an old one ends.
 const CONNECTIONS: usize = 512;
+
+/// How long the body of a request may take.
+const BODY: Duration = Duration::from_secs(20);
+
+/// Largest body, in octets.
+const LARGEST: usize = 256 * 1024;
 
 /// How long one connection may last; clients open another.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -138,15 +148,115 @@ async fn tell(request: axum::extract::Request, next: axum::middleware::Next) -> 
     response
 }
 
-/// Serves until the process ends. A handshake has 10 seconds, a request's head 20.
-pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, router: Router) {
+/// Who a place is counted for: an address (of IPv6 the network of a household or an office), or one connection of a
+/// declared proxy, behind which many people stand.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Origin {
+    V4(Ipv4Addr),
+    V6([u8; 8]),
+    Proxied(u64),
+}
+
+impl Origin {
+    fn of(address: IpAddr, proxies: &[IpAddr], number: u64) -> Self {
+        if proxies.contains(&address) {
+            return Self::Proxied(number);
+        }
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => {
+                let mut network = [0; 8];
+                network.copy_from_slice(&address.octets()[..8]);
+                Self::V6(network)
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Open {
+    by_origin: HashMap<Origin, VecDeque<(u64, AbortHandle)>>,
+    count: usize,
+}
+
+/// The places of a listener. When all are taken, whoever holds the most gives the oldest of theirs up: an office of
+/// hundreds behind one address is served, and nobody keeps others out.
+#[derive(Clone, Default)]
+struct Places(Arc<Mutex<Open>>);
+
+impl Places {
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a visit on a place of its own.
+    fn give(&self, origin: Origin, number: u64, visit: impl Future<Output = ()> + Send + 'static) {
+        let mut open = self.open();
+        if open.count >= CONNECTIONS {
+            open.give_up();
+        }
+        let place = Place { places: self.clone(), origin, number };
+        let task = tokio::spawn(async move {
+            let _place = place;
+            visit.await;
+        });
+        open.by_origin.entry(origin).or_default().push_back((number, task.abort_handle()));
+        open.count += 1;
+    }
+}
+
+impl Open {
+    fn give_up(&mut self) {
+        let Some(most) = self.by_origin.values_mut().max_by_key(|held| held.len()) else { return };
+        if let Some((_, oldest)) = most.pop_front() {
+            oldest.abort();
+            self.count -= 1;
+        }
+    }
+}
+
+/// A place that is given back when its visit ends, however it ends.
+struct Place {
+    places: Places,
+    origin: Origin,
+    number: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.places.open();
+        let Some(held) = open.by_origin.get_mut(&self.origin) else { return };
+        let before = held.len();
+        held.retain(|(number, _)| *number != self.number);
+        let (left, gone) = (held.len(), before - held.len());
+        if left == 0 {
+            open.by_origin.remove(&self.origin);
+        }
+        open.count -= gone;
+    }
+}
+
+/// Reads the whole body before anything is done with it, within [`BODY`].
+async fn whole(request: axum::extract::Request, next: axum::middleware::Next) -> axum::response::Response {
+    let (parts, body) = request.into_parts();
+    match tokio::time::timeout(BODY, axum::body::to_bytes(body, LARGEST)).await {
+        Ok(Ok(bytes)) => next.run(axum::extract::Request::from_parts(parts, axum::body::Body::from(bytes))).await,
+        Ok(Err(_)) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
+}
+
+/// Serves until the process ends. A handshake has 10 seconds, a request's head 20, its body 20.
+///
+/// `proxies` are addresses behind which many people stand.
+pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, router: Router, proxies: Vec<IpAddr>) {
     let router =
         if tracing::enabled!(tracing::Level::DEBUG) { router.layer(axum::middleware::from_fn(tell)) } else { router };
+    let router = router.layer(axum::middleware::from_fn(whole));
     let acceptor = TlsAcceptor::from(tls);
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let (stream, _) = match listener.accept().await {
+    let places = Places::default();
+    for number in 0.. {
+        let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
@@ -155,10 +265,8 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, router: Router
             }
         };
         let _ = stream.set_nodelay(true);
-        let acceptor = acceptor.clone();
-        let router = router.clone();
-        tokio::spawn(async move {
-            let _place = place;
+        let (acceptor, router) = (acceptor.clone(), router.clone());
+        places.give(Origin::of(peer.ip(), &proxies, number), number, async move {
             let handshake = tokio::time::timeout(Duration::from_secs(10), acceptor.accept(stream)).await;
             let Ok(Ok(stream)) = handshake else { return };
             let certificates = stream
@@ -177,5 +285,45 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, router: Router
                 tracing::debug!(%error, "a connection ended early");
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_holds_the_most_gives_the_oldest_up() {
+        let places = Places::default();
+        let origin = |last: u8| Origin::of(IpAddr::from([10, 0, 0, last]), &[], 0);
+        for number in 0..CONNECTIONS as u64 {
+            places.give(origin(u8::from(number < 5)), number, std::future::pending());
+        }
+        // The one with five places keeps them, the one with all others loses its first two.
+        for number in [1_000, 1_001] {
+            places.give(origin(2), number, std::future::pending());
+        }
+        let open = places.open();
+        assert_eq!(open.count, CONNECTIONS);
+        assert_eq!(open.by_origin[&origin(1)].len(), 5);
+        assert_eq!(open.by_origin[&origin(2)].len(), 2);
+        assert_eq!(open.by_origin[&origin(0)].front().map(|held| held.0), Some(7));
+    }
+
+    #[tokio::test]
+    async fn a_place_is_given_back() {
+        let places = Places::default();
+        places.give(Origin::Proxied(1), 1, async {});
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(places.open().count, 0);
+        assert!(places.open().by_origin.is_empty());
+        // Two connections of a declared proxy are two origins, of anybody else one.
+        let proxy = IpAddr::from([10, 0, 0, 9]);
+        assert!(Origin::of(proxy, &[proxy], 1) != Origin::of(proxy, &[proxy], 2));
+        assert!(Origin::of(proxy, &[], 1) == Origin::of(proxy, &[], 2));
+        let v6 = |last: u16| Origin::of(IpAddr::from([0x2001, 0xdb8, 0, 7, 0, 0, 0, last]), &[], 0);
+        assert!(v6(1) == v6(2));
     }
 }

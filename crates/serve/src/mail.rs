@@ -14,6 +14,9 @@ use sqlx::{AnyConnection, Row};
 use crate::ServeError;
 use crate::database::Database;
 
+/// How long a letter is tried again, in seconds: a week.
+const LONGEST: i64 = 7 * 86_400;
+
 /// How mail leaves.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,8 +78,8 @@ pub async fn put(
     )
     .bind(id.to_owned())
     .bind(to.to_owned())
-    .bind(subject.to_owned())
-    .bind(body.to_owned())
+    .bind(obnova_texts::clean(subject))
+    .bind(obnova_texts::clean_lines(body))
     .bind(now)
     .execute(connection)
     .await?;
@@ -149,8 +152,8 @@ impl Sender {
     async fn turn(&self) -> Result<usize, ServeError> {
         let now = crate::clock::seconds(std::time::SystemTime::now());
         let rows = sqlx::query(
-            "SELECT id, recipient, subject, body, attempts FROM outbox \
-             WHERE sent IS NULL AND next_attempt <= $1 ORDER BY created LIMIT 20",
+            "SELECT id, recipient, subject, body, attempts, created FROM outbox \
+             WHERE sent IS NULL AND given_up IS NULL AND next_attempt <= $1 ORDER BY created LIMIT 20",
         )
         .bind(now)
         .fetch_all(self.database.pool())
@@ -162,11 +165,16 @@ impl Sender {
             let outcome = self
                 .send(&id, &row.try_get::<String, _>(1)?, &row.try_get::<String, _>(2)?, row.try_get::<String, _>(3)?)
                 .await;
-            let (sent, wait, words) = match outcome {
-                Ok(()) => (Some(now), 0, None),
-                Err(error) => {
-                    tracing::warn!(%error, letter = %id, "a letter was not taken; it will be sent again");
-                    (None, (5 << attempts.min(7)).min(600), Some(error.to_string()))
+            let created: i64 = row.try_get(5)?;
+            let (sent, given_up, wait, words) = match outcome {
+                Ok(()) => (Some(now), None, 0, None),
+                Err(failure) if failure.is_final || now - created > LONGEST => {
+                    tracing::error!(error = %failure.error, letter = %id, "a letter was given up: it was never taken");
+                    (None, Some(now), 0, Some(failure.error.to_string()))
+                }
+                Err(failure) => {
+                    tracing::warn!(error = %failure.error, letter = %id, "a letter was not taken; it will be sent again");
+                    (None, None, (5 << attempts.min(7)).min(600), Some(failure.error.to_string()))
                 }
             };
             self.database
@@ -174,12 +182,13 @@ impl Sender {
                     let (id, words) = (id.clone(), words.clone());
                     Box::pin(async move {
                         sqlx::query(
-                            "UPDATE outbox SET sent = $1, attempts = attempts + 1, next_attempt = $2, last_error = $3 \
-                             WHERE id = $4",
+                            "UPDATE outbox SET sent = $1, attempts = attempts + 1, next_attempt = $2, last_error = $3, \
+                             given_up = $4 WHERE id = $5",
                         )
                         .bind(sent)
                         .bind(now + wait)
                         .bind(words)
+                        .bind(given_up)
                         .bind(id)
                         .execute(connection)
                         .await?;
@@ -191,16 +200,92 @@ impl Sender {
         Ok(count)
     }
 
-    async fn send(&self, id: &str, to: &str, subject: &str, body: String) -> Result<(), ServeError> {
+    async fn send(&self, id: &str, to: &str, subject: &str, body: String) -> Result<(), Failure> {
+        let hopeless = |what: &str, error: &dyn std::fmt::Display| Failure {
+            error: ServeError::new(what, error),
+            // What cannot even be written will not be taken tomorrow.
+            is_final: true,
+        };
         let letter = Message::builder()
             .from(self.from.clone())
-            .to(to.parse().map_err(|error| ServeError::new("recipient", error))?)
+            .to(to.parse().map_err(|error: lettre::address::AddressError| hopeless("recipient", &error))?)
             .subject(subject)
             .message_id(Some(format!("<{id}@obnova>")))
             .header(lettre::message::header::ContentType::TEXT_PLAIN)
             .body(body)
-            .map_err(|error| ServeError::new("letter", error))?;
-        self.transport.send(letter).await.map_err(|error| ServeError::new("SMTP", error))?;
-        Ok(())
+            .map_err(|error| hopeless("letter", &error))?;
+        let sent = self.transport.send(letter).await;
+        sent.map(drop)
+            .map_err(|error| Failure { is_final: error.is_permanent(), error: ServeError::new("SMTP", error) })
+    }
+}
+
+/// Why a letter did not leave, and whether trying again is of any use.
+struct Failure {
+    error: ServeError,
+    is_final: bool,
+}
+
+/// Letters that were never taken, by their identifiers.
+///
+/// # Errors
+///
+/// The database's own error.
+pub async fn given_up(database: &Database) -> Result<Vec<String>, sqlx::Error> {
+    let rows = sqlx::query("SELECT id FROM outbox WHERE given_up IS NOT NULL ORDER BY created")
+        .fetch_all(database.pool())
+        .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// Why an e-mail address cannot be used; `None` for one that the mailer takes and a certificate may carry (RFC 5321
+/// section 4.5.3.1, RFC 5280 section 4.2.1.6: ASCII only).
+pub fn address_fault(address: &str) -> Option<&'static str> {
+    if address.len() > 254 {
+        return Some("is longer than 254 octets");
+    }
+    if !address.is_ascii() || address.parse::<lettre::Address>().is_err() {
+        return Some("is not an e-mail address");
+    }
+    // What needs quoting is allowed by the standard, and refused by half of the programs that read it.
+    let (local, host) = address.rsplit_once('@')?;
+    let is_atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    if !local.chars().all(is_atom) || !host.contains('.') || host.contains("..") || local.contains("..") {
+        return Some("is not an e-mail address");
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_those_that_can_be_written_to() {
+        for good in ["jana@example.cz", "jana.nova+x@sub.example.cz", "o'hara@example.cz"] {
+            assert_eq!(address_fault(good), None, "{good}");
+        }
+        let long = format!("{}@example.cz", "a".repeat(250));
+        for bad in [
+            "",
+            "jana",
+            "jana@",
+            "@example.cz",
+            "jana@example",
+            "ja na@example.cz",
+            "ev\na@example.cz\0",
+            "ev\ta@example.cz",
+            "ev;a\"(x)@exa..mple.cz",
+            "jana@example.cz\r\nBcc: x@example.cz",
+            "jana@exa mple.cz",
+            "jiří@example.cz",
+            "a..b@example.cz",
+            "\"a b\"@example.cz",
+            "<a@example.cz>",
+            "a@b@example.cz",
+            &long,
+        ] {
+            assert!(address_fault(bad).is_some(), "{bad:?}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use obnova_serve::clock::ServerClock;
 use obnova_serve::config::Config;
 use obnova_serve::listener::{self, ClientCertificates};
 use obnova_serve::mail::Sender;
-use obnova_serve::{ServeError, audit};
+use obnova_serve::{ServeError, audit, mail};
 use obnova_texts::{Language, Texts};
 use serde_json::json;
 
@@ -128,6 +128,27 @@ struct Context {
     texts: Texts,
 }
 
+/// Whether a database address carries a password.
+fn has_password(url: &str) -> bool {
+    let authority = url.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or(rest));
+    let user = authority.and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
+    user.is_some_and(|user| user.contains(':')) || url.contains("password=")
+}
+
+/// Refuses a file with a secret that others on this machine may read.
+fn demand_private(file: &Path) -> Result<(), ServeError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let meta = std::fs::metadata(file).map_err(|error| ServeError::new(file.display(), error))?;
+        if meta.is_file() && meta.permissions().mode() & 0o077 != 0 {
+            let words = format!("others may read this secret; run: chmod 600 {}", file.display());
+            return Err(ServeError::new(file.display(), words));
+        }
+    }
+    Ok(())
+}
+
 fn passphrase(file: Option<&Path>) -> Result<Secret, ServeError> {
     let file =
         file.ok_or_else(|| ServeError::new("passphrase", "give --passphrase-file FILE (\"-\" reads standard input)"))?;
@@ -135,6 +156,7 @@ fn passphrase(file: Option<&Path>) -> Result<Secret, ServeError> {
     if file == Path::new("-") {
         std::io::stdin().read_to_string(&mut text)?;
     } else {
+        demand_private(file)?;
         text = std::fs::read_to_string(file).map_err(|error| ServeError::new(file.display(), error))?;
     }
     Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
@@ -154,6 +176,9 @@ pub(crate) fn run() -> ExitCode {
     let done = tokio::runtime::Runtime::new().map_err(ServeError::from).and_then(|runtime| {
         runtime.block_on(async {
             let config = Config::read(&arguments.dir)?;
+            if [&config.authority.database, &config.identity.database].into_iter().any(|url| has_password(url)) {
+                demand_private(&arguments.dir.join("obnova-server.toml"))?;
+            }
             if arguments.demo_days_back > 0 && !config.demonstration {
                 return Err(ServeError::new(
                     "--demo-days-back",
@@ -239,7 +264,11 @@ fn hosts(address: &str) -> Vec<String> {
 
 async fn serve(context: &Context) -> Result<(), ServeError> {
     let config = &context.config;
+    // Who cannot listen changes nothing: another server may be running here.
+    let authority_listener = listener::bind(config.authority.listen).await?;
+    let identity_listener = listener::bind(config.identity.listen).await?;
     let authority = Arc::new(authority(context).await?);
+    authority.database().claim().await?;
     let abandoned = authority.recover().await?;
     if abandoned > 0 {
         tracing::warn!(abandoned, "serial numbers that a crash left unsigned were closed");
@@ -258,14 +287,14 @@ async fn serve(context: &Context) -> Result<(), ServeError> {
     tokio::spawn(async move { keeper.keep_house().await });
 
     let (chain, key) = obnova_ca::tls_identity(&config.folder, &hosts(&config.authority.address), &context.passphrase)?;
-    let authority_listener = listener::bind(config.authority.listen).await?;
     let tls = listener::tls(&chain, &key, ClientCertificates::Ignored)?;
-    tokio::spawn(listener::serve(authority_listener, tls, obnova_ca::router(authority)));
+    let proxies = config.authority.proxies.clone();
+    tokio::spawn(listener::serve(authority_listener, tls, obnova_ca::router(authority), proxies));
 
     let (chain, key) = obnova_ca::tls_identity(&config.folder, &hosts(&config.identity.address), &context.passphrase)?;
-    let identity_listener = listener::bind(config.identity.listen).await?;
     let tls = listener::tls(&chain, &key, ClientCertificates::Asked)?;
-    tokio::spawn(listener::serve(identity_listener, tls, obnova_idp::router(identity)));
+    let proxies = config.identity.proxies.clone();
+    tokio::spawn(listener::serve(identity_listener, tls, obnova_idp::router(identity), proxies));
 
     say(
         context.json,
@@ -345,7 +374,12 @@ async fn perform(context: &Context, command: Command) -> Result<(), ServeError> 
             let is_toml = file.extension().is_some_and(|ending| ending == "toml");
             let report = authority(context).await?.import(&text, is_toml).await.map_err(|e| failed(&e))?;
             let count = report.applicants.to_string();
-            say(context.json, &context.texts.get("server-imported", &[("count", &count)]), &report);
+            let mut text = context.texts.get("server-imported", &[("count", &count)]);
+            for open in &report.open {
+                let words = [("id", open.id.as_str()), ("applicant", &open.applicant), ("name", &open.name)];
+                text.push_str(&format!("\n{}", context.texts.get(&format!("server-open-{}", open.what), &words)));
+            }
+            say(context.json, &text, &report);
         }
         Command::Request { command } => requests(context, command).await?,
         Command::Account { command } => accounts(context, command).await?,
@@ -379,16 +413,26 @@ async fn perform(context: &Context, command: Command) -> Result<(), ServeError> 
             return Err(last.map_or_else(|| ServeError::new("serial", "no reading"), |error| failed(&error)));
         }
         Command::Health => {
-            let entries = audit::check(authority(context).await?.database().pool()).await?;
-            let identity_entries = audit::check(identity(context).await?.database().pool()).await?;
-            say(
-                context.json,
-                &context.texts.get(
-                    "server-health",
-                    &[("authority", &entries.to_string()), ("identity", &identity_entries.to_string())],
-                ),
-                &json!({ "authority_audit": entries, "identity_audit": identity_entries }),
+            let (authority, identity) = (authority(context).await?, identity(context).await?);
+            let entries = audit::check(authority.database().pool()).await?;
+            let identity_entries = audit::check(identity.database().pool()).await?;
+            let mut letters = mail::given_up(authority.database()).await?;
+            letters.extend(mail::given_up(identity.database()).await?);
+            let mut text = context.texts.get(
+                "server-health",
+                &[("authority", &entries.to_string()), ("identity", &identity_entries.to_string())],
             );
+            if !letters.is_empty() {
+                let words = [("count", letters.len().to_string()), ("letters", letters.join(", "))];
+                let words = words.each_ref().map(|(name, value)| (*name, value.as_str()));
+                text.push_str(&format!("\n{}", context.texts.get("server-letters-given-up", &words)));
+            }
+            let data = json!({
+                "authority_audit": entries,
+                "identity_audit": identity_entries,
+                "letters_given_up": letters,
+            });
+            say(context.json, &text, &data);
         }
     }
     Ok(())
@@ -403,11 +447,12 @@ async fn requests(context: &Context, command: Request) -> Result<(), ServeError>
             let mut text = String::new();
             for line in &lines {
                 text.push_str(&format!(
-                    "{}  {:<9} {:<16} {:<10} {}\n",
+                    "{}  {:<9} {:<16} {:<10} {}  {}\n",
                     line.id,
                     line.state,
                     line.profile,
                     line.applicant,
+                    obnova_texts::clean(line.name.as_deref().unwrap_or("")),
                     line.reason.as_deref().or(line.certificate.as_deref()).unwrap_or("")
                 ));
             }

@@ -136,7 +136,7 @@ impl World {
             options,
         };
         std::fs::write(world.path("pin"), PIN)?;
-        std::fs::write(world.path("passphrase"), PASSPHRASE)?;
+        obnova_keystore::durable::replace(&world.path("passphrase"), PASSPHRASE.as_bytes())?;
         world.write_configuration()?;
         let settings = match world.options.store {
             Store::SoftHsm => {

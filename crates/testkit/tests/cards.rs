@@ -288,6 +288,7 @@ fn a_certificate_of_another_key_does_not_make_wrong_signatures() {
     let (mut store, _) = host(YKCS11).stores().unwrap().remove(0);
     store.unlock(&pin(PIN), false).unwrap();
     proves(&mut store, &key);
+    let store: &mut dyn KeyStore = &mut store;
     assert_eq!(store.certificates().unwrap(), [right], "the module replaced it");
 }
 
@@ -402,5 +403,6 @@ fn a_certificate_on_a_card_that_others_manage_is_renewed_into_a_file() {
     assert_eq!(new.len(), 1, "{list}");
     assert_eq!(new[0]["store"], format!("file:{file}"));
     // The card still has what it had: nobody but its administrator writes there.
-    assert_eq!(host(YKCS11).stores().unwrap().remove(0).0.certificates().unwrap().len(), 1);
+    let store: &mut dyn KeyStore = &mut host(YKCS11).stores().unwrap().remove(0).0;
+    assert_eq!(store.certificates().unwrap().len(), 1);
 }

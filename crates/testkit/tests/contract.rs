@@ -208,7 +208,8 @@ fn one_life(store: &mut dyn KeyStore, info: &StoreInfo, key: &[u8]) {
     store.remove(&gone).unwrap();
     assert_eq!(store.keys().unwrap(), std::slice::from_ref(&second));
     assert_eq!(store.certificates().unwrap(), []);
-    let orphan = OrphanStanding { request_open: false, request_closed: true, loss_typed: false };
+    let orphan =
+        OrphanStanding { request_open: false, request_closed: true, loss_typed: false, certificate_issued: false };
     store.remove(&permit_orphan(&second, &orphan, SystemTime::now()).unwrap()).unwrap();
     assert_eq!(store.keys().unwrap(), Vec::<Vec<u8>>::new());
     let census = store.census().unwrap();
@@ -350,7 +351,8 @@ fn full_has_many_faces_and_none_of_them_loses_anything() {
         assert!(store.install(&paid).is_err());
         proves(&mut store, &keys[0]);
         // Room comes back, and the same certificate goes in without anything new.
-        let orphan = OrphanStanding { request_open: false, request_closed: true, loss_typed: false };
+        let orphan =
+            OrphanStanding { request_open: false, request_closed: true, loss_typed: false, certificate_issued: false };
         for key in &keys[1..] {
             store.remove(&permit_orphan(key, &orphan, SystemTime::now()).unwrap()).unwrap();
         }
@@ -378,6 +380,7 @@ fn room_is_held_and_given_back() {
     }
     let bench = Bench::new(&["reserved"], "capacity = 3000");
     let (mut store, _) = bench.host().stores().unwrap().remove(0);
+    let store: &mut dyn KeyStore = &mut store;
     store.unlock(&pin(PIN), false).unwrap();
     store.reserve(2_700).unwrap();
     store.generate(KeyKind::P256, "bench").unwrap();
@@ -470,7 +473,8 @@ fn certificates_are_matched_by_their_key_whatever_they_are_called() {
     assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
     let (mut store, _) = bench.host().stores().unwrap().remove(0);
     store.unlock(&pin(PIN), false).unwrap();
-    proves(&mut store, first.public_key());
+    let store: &mut dyn KeyStore = &mut store;
+    proves(store, first.public_key());
     store.install(&first).unwrap();
     assert_eq!(store.certificates().unwrap(), std::slice::from_ref(&first), "it is there already");
     store.remove(&permit(&first, &expired(), SystemTime::now()).unwrap()).unwrap();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod attack;
 mod bench;
 mod cards;
 mod care;
@@ -12,7 +13,9 @@ mod faults;
 mod files;
 mod foreign;
 mod foreign_ground;
+mod left_behind;
 mod messages;
+mod others;
 mod peers;
 mod road;
 mod service;

@@ -14,19 +14,19 @@ use obnova_testkit::{Engine, Store, World};
 use crate::stage::{on_both_engines, world};
 
 /// A holder who writes messages by hand.
-struct Writer<'a> {
-    world: &'a World,
-    key: SoftwareKey,
-    certificate: Certificate,
+pub(crate) struct Writer<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) key: SoftwareKey,
+    pub(crate) certificate: Certificate,
 }
 
 impl<'a> Writer<'a> {
-    fn new(world: &'a World) -> Self {
+    pub(crate) fn new(world: &'a World) -> Self {
         let (certificate, key) = world.login_key().unwrap();
         Self { world, key, certificate }
     }
 
-    fn header(&self, transaction: &[u8], answered: Option<&[u8]>) -> Header {
+    pub(crate) fn header(&self, transaction: &[u8], answered: Option<&[u8]>) -> Header {
         Header {
             sender: self.certificate.subject().clone(),
             recipient: self.certificate.issuer().clone(),
@@ -41,12 +41,12 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn message(&self, header: &Header, kind: BodyKind, content: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn message(&self, header: &Header, kind: BodyKind, content: Vec<u8>) -> Vec<u8> {
         let protector = Protector::Key(&self.key, &self.certificate);
         Message::protect(header, &Body { kind, content }, &protector, &[]).unwrap()
     }
 
-    fn request(&self, transaction: &[u8], new_key: &SoftwareKey) -> Vec<u8> {
+    pub(crate) fn request(&self, transaction: &[u8], new_key: &SoftwareKey) -> Vec<u8> {
         let old =
             CertificateId { issuer: self.certificate.issuer().clone(), serial: self.certificate.serial().clone() };
         let content = crmf::request(self.certificate.subject(), None, Some(&old), new_key).unwrap();
@@ -59,7 +59,7 @@ impl<'a> Writer<'a> {
         self.message(&self.header(transaction, answered), BodyKind::CertificateConfirm, content)
     }
 
-    fn post(&self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn post(&self, bytes: &[u8]) -> Vec<u8> {
         let (file, answer) = (self.world.path("message"), self.world.path("answer"));
         std::fs::write(&file, bytes).unwrap();
         let status = Command::new("curl")
@@ -78,7 +78,7 @@ impl<'a> Writer<'a> {
 
     /// The bit of failInfo and the words that a message is refused with.
     #[track_caller]
-    fn refused(&self, bytes: &[u8], failure: Failure) -> String {
+    pub(crate) fn refused(&self, bytes: &[u8], failure: Failure) -> String {
         let answer = Message::from_der(&self.post(bytes)).unwrap();
         let status = match answer.body.kind {
             BodyKind::Error => cmp::read_error(&answer.body.content).unwrap(),

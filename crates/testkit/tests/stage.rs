@@ -74,6 +74,19 @@ pub(crate) fn world_by(
     (world, folder)
 }
 
+/// A world whose clerk has keys of this kind.
+pub(crate) fn world_with_keys(key: &str) -> (World, tempfile::TempDir) {
+    let (mut world, folder) = world(Store::File, Engine::Sqlite);
+    // Enrolled anew a year ago, beside those that every world has.
+    std::fs::rename(world.path("demo.p12"), world.path("former.p12")).unwrap();
+    world.turn_clock_back(365).unwrap();
+    for profile in ["qualified", "commercial"] {
+        world.enroll(profile, key).unwrap();
+    }
+    world.turn_clock_back(0).unwrap();
+    (world, folder)
+}
+
 /// A program that ends with the story.
 pub(crate) struct Killed(pub(crate) Child);
 

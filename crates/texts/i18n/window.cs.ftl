@@ -449,3 +449,6 @@ window-error-clock-wrong = Hodiny tohoto počítače jdou špatně. Nastavte je 
 window-error-middleware-old = Obslužný program zařízení je starší, než autorita vyžaduje (chyba 622). Žádný klíč nevznikl. Nainstalujte níže uvedenou verzi nebo o to požádejte správce a zkuste to znovu.
 window-error-key-size-ended = Na klíče této délky se už nové certifikáty nevydávají. Zeptejte se podpory, jaké zařízení potřebujete.
 window-ask-again = Poslat novou žádost
+window-not-taken = Autorita certifikát vydala, ale nepřevzal se. Je uložen i s klíčem; co máte, dál funguje.
+window-begin-lose-abilities = Začít, i když něco už nepůjde
+window-must-act-agree-to-lose-abilities = Následný certifikát nebude umět vše, co váš dosavadní. Začněte jen tehdy, souhlasíte-li s tím; jinak zvolte jiné zařízení.

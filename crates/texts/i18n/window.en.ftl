@@ -438,3 +438,6 @@ window-error-clock-wrong = The clock of this computer is wrong. Set it, then try
 window-error-middleware-old = The program of the device is older than the authority works with (error 622). No key was made. Install the version named below or ask the administrator for it, then try again.
 window-error-key-size-ended = Keys of this length get no new certificates any more. Ask the help desk which device you need.
 window-ask-again = Send a new request
+window-not-taken = The authority issued a certificate, and it was not taken over. It is kept with its key; what you have still works.
+window-begin-lose-abilities = Begin, though something will not be possible any more
+window-must-act-agree-to-lose-abilities = The successor cannot do everything that your certificate can. Begin only if you agree to that; otherwise choose another device.

@@ -1,6 +1,8 @@
 //! The help of a program in its person's language: every command and flag gets its words by its place in the tree,
 //! `help-PROGRAM-COMMAND-FLAG`.
 
+use std::io::Write;
+
 use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command};
@@ -9,7 +11,8 @@ use crate::Texts;
 
 /// What `--lang` says, before the arguments are read: their help needs it.
 pub fn asked_language() -> Option<String> {
-    let arguments: Vec<String> = std::env::args().collect();
+    // What is no text is no language either, and no reason to stop.
+    let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
     arguments.iter().enumerate().find_map(|(index, argument)| match argument.strip_prefix("--lang") {
         Some("") => arguments.get(index + 1).cloned(),
         Some(rest) => rest.strip_prefix('=').map(str::to_owned),
@@ -20,7 +23,7 @@ pub fn asked_language() -> Option<String> {
 /// Ends the program as clap does, after a word about wrong usage in the person's language.
 pub fn explain(error: &clap::Error, texts: Texts) -> ! {
     if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        eprintln!("{}:", texts.get("usage-wrong", &[]));
+        let _ = writeln!(std::io::stderr(), "{}:", texts.get("usage-wrong", &[]));
     }
     error.exit()
 }

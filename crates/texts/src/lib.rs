@@ -3,8 +3,10 @@
 mod guide;
 #[cfg(feature = "help")]
 mod help;
+mod visible;
 
 pub use guide::{GuideBlock, GuidePage, guide};
+pub use visible::{clean, clean_lines, is_visible};
 
 #[cfg(feature = "help")]
 pub use help::{asked_language, explain, speaking, wordless};
@@ -86,7 +88,8 @@ impl Texts {
         self.0
     }
 
-    /// The text `key` with its arguments; numbers in arguments choose plural forms.
+    /// The text `key` with its arguments; numbers in arguments choose plural forms. Arguments may be what others wrote:
+    /// they are shown cleaned ([`clean_lines`]), and nothing in them begins a line unless our own words do.
     ///
     /// A key that does not exist comes back as itself, so nothing is ever silent.
     pub fn get(self, key: &str, arguments: &[(&str, &str)]) -> String {
@@ -99,7 +102,7 @@ impl Texts {
             match value.parse::<i32>() {
                 // Serial numbers and the like keep their digits: only small counts are numbers.
                 Ok(number) if value.len() < 6 => all.set(*name, number),
-                _ => all.set(*name, *value),
+                _ => all.set(*name, clean_lines(value)),
             }
         }
         bundle.format_pattern(pattern, Some(&all), &mut Vec::new()).into_owned()

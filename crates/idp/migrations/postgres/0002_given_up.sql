@@ -1,0 +1,2 @@
+-- A letter that no mail server will ever take.
+ALTER TABLE outbox ADD COLUMN given_up BIGINT;
