@@ -182,6 +182,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
             house.extend(["road::waiting", "road::debt", "road::one_refused"]);
         } else {
             house.extend(["road::", "messages::", "care::", "contract::", "token::", "foreign_ground::", "service::"]);
+            house.extend(["attack::", "others::", "left_behind::"]);
         }
         program("cargo", &house)
     })?;
@@ -191,7 +192,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     stage("peers", || {
         vcard("clippy", &["--quiet", "--", "-D", "warnings"])?;
         vcard("build", &["--quiet"])?;
-        let judged = ["peers::", "foreign::", "files::", "est::", "cards::"];
+        let judged = ["peers::", "foreign::", "files::", "est::", "cards::", "pkits::"];
         program("cargo", &[&["test", "--package", "obnova-testkit", "--"], &judged[..]].concat())?;
         // The window is judged by its pictures, by what a screen reader is told, and by clicks against the real server.
         program("cargo", &["test", "--package", "obnova-desktop", "--test", "window"])?;

@@ -105,6 +105,10 @@ fn papers(wrong: &mut Vec<String>) -> Outcome {
         "files",
         "faults",
         "shortages",
+        "attack",
+        "others",
+        "left_behind",
+        "pkits",
     ]
     .iter()
     .filter_map(|name| std::fs::read_to_string(root().join(format!("crates/testkit/tests/{name}.rs"))).ok())
@@ -124,7 +128,7 @@ fn papers(wrong: &mut Vec<String>) -> Outcome {
                     wrong.push(format!("{paper} names the command {quoted}, which is gone"));
                 }
             }
-            for module in ["road::", "messages::", "care::", "peers::", "foreign::", "faults::", "shortages::"] {
+            for module in ["road::", "messages::", "care::", "peers::", "foreign::", "faults::", "shortages::", "attack::", "others::"] {
                 if let Some(test) = quoted.strip_prefix(module)
                     && !tests.contains(&format!("fn {test}("))
                 {

@@ -4,6 +4,8 @@ use std::time::SystemTime;
 
 use der::asn1::ObjectIdentifier;
 
+use crate::constraints::NameConstraints;
+use crate::policy::{Policies, PolicySettings};
 use crate::{Certificate, Verifier, oid};
 
 /// Longest path that is tried.
@@ -12,12 +14,8 @@ const MAX_LENGTH: usize = 8;
 /// Signatures that are verified before a search is given up: a path of our own needs three.
 const SIGNATURES: usize = 100;
 
-/// Constraints that would have to be followed whether critical or not (RFC 5280 section 6.1); they refuse the path.
-const REFUSED: [ObjectIdentifier; 4] =
-    [oid::NAME_CONSTRAINTS, oid::POLICY_CONSTRAINTS, oid::POLICY_MAPPINGS, oid::INHIBIT_ANY_POLICY];
-
 /// Extensions whose rules are followed here; any other critical one refuses the path.
-const UNDERSTOOD: [ObjectIdentifier; 8] = [
+const UNDERSTOOD: [ObjectIdentifier; 14] = [
     oid::BASIC_CONSTRAINTS,
     oid::KEY_USAGE,
     oid::EXTENDED_KEY_USAGE,
@@ -26,6 +24,13 @@ const UNDERSTOOD: [ObjectIdentifier; 8] = [
     oid::SUBJECT_ALT_NAME,
     oid::CERTIFICATE_POLICIES,
     oid::QC_STATEMENTS,
+    oid::NAME_CONSTRAINTS,
+    oid::POLICY_CONSTRAINTS,
+    oid::POLICY_MAPPINGS,
+    oid::INHIBIT_ANY_POLICY,
+    // Where lists are is the matter of whoever asks for the status.
+    oid::CRL_DISTRIBUTION_POINTS,
+    oid::ISSUER_ALT_NAME,
 ];
 
 /// Why no path holds.
@@ -84,9 +89,9 @@ impl Chain {
     /// Finds and checks a path from `leaf` to one of `anchors` at the time `at`.
     ///
     /// Names, signatures, validity, basicConstraints, path lengths, keyCertSign and extensions are checked; revocation is
-    /// the caller's. An extension that cannot be read refuses, critical or not, and so do constraints that are not
-    /// followed here (names, policies). No issuer (name and key) stands on a path twice, and the search ends after
-    /// a hundred signatures, whatever others bring along.
+    /// the caller's. An extension that cannot be read refuses, critical or not; constraints of names and policies are
+    /// followed, critical or not. No issuer (name and key) stands on a path twice, and the search ends after a hundred
+    /// signatures, whatever others bring along.
     ///
     /// # Errors
     ///
@@ -98,7 +103,23 @@ impl Chain {
         at: SystemTime,
         verifier: &dyn Verifier,
     ) -> Result<Self, ChainError> {
-        let mut search = Search { others, anchors, at, verifier, budget: SIGNATURES };
+        Self::check_with(leaf, others, anchors, at, verifier, &PolicySettings::default())
+    }
+
+    /// The same, with demands on policies.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::check`].
+    pub fn check_with(
+        leaf: &Certificate,
+        others: &[Certificate],
+        anchors: &[Certificate],
+        at: SystemTime,
+        verifier: &dyn Verifier,
+        policies: &PolicySettings,
+    ) -> Result<Self, ChainError> {
+        let mut search = Search { others, anchors, at, verifier, policies, budget: SIGNATURES };
         search.step(vec![leaf]).map(|path| Self(path.into_iter().cloned().collect()))
     }
 }
@@ -109,6 +130,7 @@ struct Search<'a> {
     anchors: &'a [Certificate],
     at: SystemTime,
     verifier: &'a dyn Verifier,
+    policies: &'a PolicySettings,
     /// Signatures that may still be verified.
     budget: usize,
 }
@@ -118,7 +140,7 @@ impl<'a> Search<'a> {
         let last = path[path.len() - 1];
         check_alone(last, self.at)?;
         if self.anchors.contains(last) {
-            return Ok(path);
+            return self.check_downwards(&path).map(|()| path);
         }
         let mut failure = ChainError::NoPath { issuer: last.issuer().to_string() };
         if path.len() >= MAX_LENGTH {
@@ -146,6 +168,33 @@ impl<'a> Search<'a> {
             }
         }
         Err(failure)
+    }
+
+    /// What only shows when a path is walked from its anchor: names and policies (RFC 5280 sections 6.1.3 to 6.1.5). The
+    /// anchor itself is trusted as it is.
+    fn check_downwards(&self, path: &[&Certificate]) -> Result<(), ChainError> {
+        let Some((_, certificates)) = path.split_last() else { return Ok(()) };
+        let mut names = NameConstraints::default();
+        let mut policies = Policies::new(self.policies, certificates.len());
+        for (nth, certificate) in certificates.iter().enumerate().rev() {
+            let is_last = nth == 0;
+            let broken = |rule| ChainError::Rule { subject: certificate.subject().to_string(), rule };
+            let self_issued = certificate.subject().matches(certificate.issuer());
+            if is_last || !self_issued {
+                names.check(certificate).map_err(broken)?;
+            }
+            policies.take(certificate, is_last).map_err(broken)?;
+            if !is_last {
+                policies.prepare(certificate).map_err(broken)?;
+                names.take(certificate).map_err(broken)?;
+            }
+        }
+        match certificates.first() {
+            Some(last) => policies
+                .finish(last)
+                .map_err(|rule| ChainError::Rule { subject: last.subject().to_string(), rule }),
+            None => Ok(()),
+        }
     }
 
     fn check_issuer(&mut self, path: &[&Certificate], issuer: &Certificate) -> Result<(), ChainError> {
@@ -184,9 +233,6 @@ fn check_alone(certificate: &Certificate, at: SystemTime) -> Result<(), ChainErr
         return broken("an extension cannot be read");
     }
     for extension in certificate.extensions() {
-        if REFUSED.contains(&extension.extn_id) {
-            return broken("it constrains names or policies, which is not followed here");
-        }
         if extension.critical && !UNDERSTOOD.contains(&extension.extn_id) {
             return broken("a critical extension is not known");
         }

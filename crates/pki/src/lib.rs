@@ -8,15 +8,18 @@ pub mod certificate;
 pub mod chain;
 pub mod cmp;
 pub mod cms;
+mod constraints;
 pub mod crl;
 pub mod crmf;
 pub mod name;
 pub mod oid;
 pub mod pem;
+pub mod policy;
 pub mod qualified;
 pub mod request;
 pub mod serial;
 pub mod signature;
+pub mod status;
 pub mod unread;
 
 pub use certificate::{Certificate, Kind};

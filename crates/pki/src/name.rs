@@ -79,15 +79,30 @@ impl Name {
         if self == other {
             return true;
         }
-        let read = |name: &Self| decode::<Vec<SetOfVec<AttributeTypeAndValue>>>("name", &name.0);
-        let (Ok(mine), Ok(theirs)) = (read(self), read(other)) else { return false };
+        match (self.prepared(), other.prepared()) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            _ => false,
+        }
+    }
+
+    /// Whether it begins with all RDNs of another name, compared as [`Name::matches`] does (RFC 5280 section 4.2.1.10).
+    pub fn is_below(&self, base: &Self) -> bool {
+        match (self.prepared(), base.prepared()) {
+            (Some(mine), Some(base)) => mine.starts_with(&base),
+            _ => false,
+        }
+    }
+
+    /// RDN by RDN, prepared for comparison; `None` when it cannot be read.
+    fn prepared(&self) -> Option<Vec<Vec<(ObjectIdentifier, Prepared)>>> {
+        let rdns: Vec<SetOfVec<AttributeTypeAndValue>> = decode("name", &self.0).ok()?;
         let prepared = |rdn: &SetOfVec<AttributeTypeAndValue>| {
             let mut all: Vec<(ObjectIdentifier, Prepared)> =
                 rdn.iter().map(|attribute| (attribute.oid, Prepared::of(&attribute.value))).collect();
             all.sort();
             all
         };
-        mine.len() == theirs.len() && mine.iter().zip(&theirs).all(|(a, b)| prepared(a) == prepared(b))
+        Some(rdns.iter().map(prepared).collect())
     }
 
     /// First value of an attribute.

@@ -91,6 +91,12 @@ oids! {
     SUBJECT_ALT_NAME = "2.5.29.17";
     /// basicConstraints (RFC 5280 section 4.2.1.9).
     BASIC_CONSTRAINTS = "2.5.29.19";
+    /// deltaCRLIndicator (RFC 5280).
+    DELTA_CRL_INDICATOR = "2.5.29.27";
+    /// issuingDistributionPoint (RFC 5280).
+    ISSUING_DISTRIBUTION_POINT = "2.5.29.28";
+    /// certificateIssuer (RFC 5280).
+    CERTIFICATE_ISSUER = "2.5.29.29";
     /// issuerAltName (RFC 5280).
     ISSUER_ALT_NAME = "2.5.29.18";
     /// nameConstraints (RFC 5280).

@@ -71,7 +71,15 @@ fn our_client_speaks_to_a_foreign_authority_and_refuses_a_certificate_for_anothe
     };
     let before = std::fs::read(folder.join("old.p12")).unwrap();
     let (address, anchor) = (format!("http://127.0.0.1:{port}/"), folder.join("root.pem").display().to_string());
-    let mut output = run(&["renew", "commercial", "--cmp", &address, "--anchor", &anchor]);
+    // Any certificate of the authority's own root, a person's as well, may not answer for the authority.
+    let signer = folder.join("mock.pem").display().to_string();
+    let output = run(&["renew", "commercial", "--cmp", &address, "--anchor", &anchor]);
+    assert!(text(&output).contains("[authority-answer-untrusted]"), "{}", text(&output));
+    assert_eq!(std::fs::read(folder.join("old.p12")).unwrap(), before, "the old certificate is untouched");
+    std::fs::remove_dir_all(&home).unwrap();
+    std::fs::create_dir_all(&home).unwrap();
+    // Unless the person says that it is the one who answers.
+    let mut output = run(&["renew", "commercial", "--cmp", &address, "--anchor", &anchor, "--cmp-signer", &signer]);
     for _ in 0..10 {
         if output.status.code() != Some(3) {
             break;
@@ -164,7 +172,8 @@ fn a_foreign_authority_renews_a_certificate_on_a_token() {
     };
     let port = obnova_testkit::free_port().unwrap().to_string();
     let (address, anchor) = (format!("http://127.0.0.1:{port}/"), folder.join("root.pem").display().to_string());
-    let output = run(&["renew", "commercial", "--cmp", &address, "--anchor", &anchor]);
+    let signer = folder.join("mock.pem").display().to_string();
+    let output = run(&["renew", "commercial", "--cmp", &address, "--anchor", &anchor, "--cmp-signer", &signer]);
     assert!(text(&output).contains("[authority-unreachable]"), "{}", text(&output));
     public_key(&["--label", "obnova commercial"], "new.pub");
     authority.certify("new", "/CN=Foreign Person", "new.pub");

@@ -17,6 +17,7 @@ mod left_behind;
 mod messages;
 mod others;
 mod peers;
+mod pkits;
 mod road;
 mod service;
 mod shortages;

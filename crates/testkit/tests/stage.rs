@@ -84,6 +84,8 @@ pub(crate) fn world_with_keys(key: &str) -> (World, tempfile::TempDir) {
         world.enroll(profile, key).unwrap();
     }
     world.turn_clock_back(0).unwrap();
+    let serial = world.serial_of("commercial").unwrap();
+    world.server(&["account", "bind", "demo.jana", "--issuer", "Public CA", "--serial", &serial]).unwrap();
     (world, folder)
 }
 
