@@ -129,7 +129,8 @@ fn issuing(name: &'static str, kind: KeyKind, count: usize, aim: u32) -> Outcome
         let certificate = Certificate::from_der(&certificate).map_err(|e| text(&e))?;
         let answered = (id, nonce.as_slice());
         let receipt = &prepared.transaction_id;
-        let confirmation = CmpService::prepare_confirmation(&certificate, answered, receipt, None, &credential, now);
+        let named = (obnova_pki::cmp::certificate_hash(&certificate, &Primitives), certificate.issuer().clone());
+        let confirmation = CmpService::prepare_confirmation(named, answered, receipt, None, &credential, now);
         service.confirm(&confirmation.map_err(|e| text(&e))?, &credential, now).map_err(|e| text(&e))
     };
     let clients =

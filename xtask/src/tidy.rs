@@ -128,7 +128,17 @@ fn papers(wrong: &mut Vec<String>) -> Outcome {
                     wrong.push(format!("{paper} names the command {quoted}, which is gone"));
                 }
             }
-            for module in ["road::", "messages::", "care::", "peers::", "foreign::", "faults::", "shortages::", "attack::", "others::"] {
+            for module in [
+                "road::",
+                "messages::",
+                "care::",
+                "peers::",
+                "foreign::",
+                "faults::",
+                "shortages::",
+                "attack::",
+                "others::",
+            ] {
                 if let Some(test) = quoted.strip_prefix(module)
                     && !tests.contains(&format!("fn {test}("))
                 {

@@ -45,7 +45,7 @@ enum Recorded {
     /// It is there now.
     New,
     /// It was there already.
-    Before(RequestRow),
+    Before(Box<RequestRow>),
 }
 
 /// Whether the certificate will differ from what was asked for: the authority decides subject and extensions alone.
@@ -205,7 +205,7 @@ impl Authority {
         };
         match (self.record_request(sender, &row, predecessor, draft.as_ref()).await?, draft) {
             // The same message came twice at the same time, and the other one was first.
-            (Recorded::Before(row), _) => self.proceed(row).await,
+            (Recorded::Before(row), _) => self.proceed(*row).await,
             (Recorded::New, Some(draft)) => self.granted(&row, self.sign(draft).await?),
             (Recorded::New, None) => self.proceed(row).await,
         }
@@ -251,7 +251,7 @@ impl Authority {
                 Box::pin(async move {
                     if let Some(known) = store::request(connection, &row.id).await? {
                         return Ok(match known.public_key == row.public_key && known.sender == row.sender {
-                            true => Ok(Recorded::Before(known)),
+                            true => Ok(Recorded::Before(Box::new(known))),
                             false => Err(transaction_in_use()),
                         });
                     }

@@ -32,6 +32,8 @@ pub(crate) struct Common {
     pub(crate) pin_file: Option<PathBuf>,
     #[arg(long, global = true)]
     pub(crate) file_password_file: Option<PathBuf>,
+    #[arg(long, global = true)]
+    pub(crate) onto_pin_file: Option<PathBuf>,
     #[arg(long, global = true, conflicts_with = "no_backup")]
     pub(crate) backup_to: Option<PathBuf>,
     #[arg(long, global = true)]

@@ -46,6 +46,7 @@ pub(crate) struct Prompt {
     stdin: bool,
     file: Option<PathBuf>,
     file_password: Option<PathBuf>,
+    onto_pin: Option<PathBuf>,
     new_pin: Option<PathBuf>,
     puk: Option<PathBuf>,
     /// Fields of messages that flags gave.
@@ -69,6 +70,7 @@ impl Prompt {
             stdin: common.pin_stdin,
             file: common.pin_file.clone(),
             file_password: common.file_password_file.clone(),
+            onto_pin: common.onto_pin_file.clone(),
             new_pin: None,
             puk: None,
             fields: GivenFields::default(),
@@ -165,6 +167,18 @@ impl PinSource for Prompt {
         let pin = self.ask("ask-pin", store)?;
         self.remember(store, &pin);
         Ok(pin)
+    }
+
+    /// The one device was named as the target of the other, so `--pin-file` is for both, where no file is for this one.
+    fn pin_of_target(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
+        if store.pin.pad || !store.needs_login {
+            return Ok(Pin::new(String::new()));
+        }
+        match (&self.onto_pin, &self.file) {
+            (Some(file), _) => first_line_of(file),
+            (None, Some(file)) if !self.names_files => first_line_of(file),
+            _ => self.pin(store),
+        }
     }
 
     fn new_password(&self, file: &StoreInfo) -> Result<Pin, ClientError> {

@@ -45,6 +45,15 @@ pub trait PinSource {
     /// `pin-needed` when nobody can be asked.
     fn pin(&self, store: &StoreInfo) -> Result<Pin, ClientError>;
 
+    /// The PIN of the other device that the person named for the new certificates.
+    ///
+    /// # Errors
+    ///
+    /// As [`PinSource::pin`].
+    fn pin_of_target(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
+        self.pin(store)
+    }
+
     /// A password for a file that is about to be made.
     ///
     /// # Errors
@@ -448,7 +457,7 @@ impl<'a> Journey<'a> {
             && !onto.unlocked
         {
             let info = onto.store.lock().info()?;
-            let pin = self.pin.pin(&info)?;
+            let pin = self.pin.pin_of_target(&info)?;
             let done = onto.store.lock().unlock(&pin, self.pin.may_spend_last_try());
             done.map_err(|error| ClientError::at(error, &info.name))?;
             onto.unlocked = true;

@@ -316,15 +316,28 @@ impl Pfx {
         self.write_with(password, PfxMac::Hmac)
     }
 
-    /// The same with a choice of the MAC.
+    /// The same with a choice of the MAC. Under another password than the file was read with, everything that has an
+    /// encryption of its own is sealed anew ([`Pfx::reseal`]).
     ///
     /// # Errors
     ///
-    /// As [`Pfx::write`].
+    /// As [`Pfx::write`], and as [`Pfx::reseal`].
     pub fn write_with(&self, password: &Secret, mac: PfxMac) -> Result<Vec<u8>, PfxError> {
+        let closed = |bags: &[Bag]| bags.iter().filter(|bag| matches!(bag.content, Content::Closed)).count();
+        let (file, back) = self.written(&self.bags, password, mac)?;
+        if closed(&back) == closed(&self.bags) {
+            return Ok(file);
+        }
+        let secret = Password::new(password.expose());
+        let bags: Vec<Bag> = self.bags.iter().map(|bag| bag.resealed(&secret)).collect::<Result<_, _>>()?;
+        self.written(&bags, password, mac).map(|(file, _)| file)
+    }
+
+    /// The file of these bags and of what came to them, and its bags as they are read back.
+    fn written(&self, bags: &[Bag], password: &Secret, mac: PfxMac) -> Result<(Vec<u8>, Vec<Bag>), PfxError> {
         let secret = password;
         let password = Password::new(password.expose());
-        let kept: Vec<&Bag> = self.bags.iter().filter(|bag| self.stays(bag)).collect();
+        let kept: Vec<&Bag> = bags.iter().filter(|bag| self.stays(bag)).collect();
         let (mut keys, mut certificates) = (Vec::new(), Vec::new());
         for bag in &kept {
             if bag.is_sealed { certificates.push(bag.raw.clone()) } else { keys.push(bag.raw.clone()) }
@@ -370,13 +383,14 @@ impl Pfx {
         let safe = sequence(&[&encoded(&oid::CMS_DATA)?, &tlv(0xA0, &tlv(0x04, &content))]);
         let file = sequence(&[&encoded(&3u8)?, &safe, &mac_data(&content, &password, mac)?]);
         // What cannot be read again, bag by bag, never takes the place of what can.
-        let mut back: Vec<Vec<u8>> = Self::read(&file, secret)?.bags.into_iter().map(|bag| bag.raw).collect();
+        let bags = Self::read(&file, secret)?.bags;
+        let mut back: Vec<&[u8]> = bags.iter().map(|bag| bag.raw.as_slice()).collect();
         written.sort();
-        back.sort();
+        back.sort_unstable();
         if written != back {
             return Err(PfxError::File("what was written is not what is read back".to_owned()));
         }
-        Ok(file)
+        Ok((file, bags))
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use obnova_client::{
-    AuthorityRecord, Cleanup, CleanupItem, CleanupOptions, ClientError, Flow, Home, Inventory, JourneyView, Outlook,
-    Preflight, RenewOptions, StoreView, SystemClock, notify, removed,
+    AuthorityRecord, Cleanup, CleanupItem, CleanupOptions, ClientError, Clock, Flow, Home, Inventory, JourneyView,
+    Outlook, Preflight, RenewOptions, StoreView, SystemClock, notify, removed,
 };
 use obnova_texts::{Language, Texts};
 

@@ -116,6 +116,7 @@ fn journey(station: &str, done: bool, refused: Option<&str>, draft: Option<&str>
         registered: done,
         draft: draft.map(|draft| format!("{draft}-{kind}.eml")),
         told: Vec::new(),
+        not_taken: false,
     };
     let [one, two] = successors();
     JourneyView {
@@ -163,6 +164,9 @@ fn clean(view: Option<CertificateView>, may_go: bool, why: &'static str) -> Clea
         may_go,
         why,
         journey: None,
+        copies: 1,
+        unread: None,
+        claimed_by: Vec::new(),
     }
 }
 
@@ -272,8 +276,13 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
         archive: Some(PathBuf::from("/home/jana/.local/share/obnova/archive/132dc75.crt")),
     };
     let measured = Measured { store: STORE.to_owned(), before: census(3), after: census(2) };
-    let preview =
-        |certificate: CertificateView, verdict: &str| ItemPreview { certificate, verdict: verdict.to_owned() };
+    let preview = |certificate: CertificateView, verdict: &str| ItemPreview {
+        certificate,
+        verdict: verdict.to_owned(),
+        key: "RSA-4096".to_owned(),
+        key_changes: false,
+        loses: None,
+    };
     let plan = PlanView {
         store: STORE.to_owned(),
         store_name: "TokenME Jany Dvořákové".to_owned(),

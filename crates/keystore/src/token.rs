@@ -16,6 +16,7 @@ use obnova_lifecycle::port::{
 use obnova_lifecycle::retirement::RemovalPermit;
 use obnova_pki::signature::key_identity;
 use obnova_pki::{Certificate, Digest, KeyKind, SignatureAlgorithm, Signer, Verifier, oid};
+use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use crate::object::{Imported, digest_info, ecdsa_value};
@@ -381,18 +382,16 @@ impl KeyStore for TokenStore {
 
     fn held(&mut self) -> Result<Vec<Held>, KeyStoreError> {
         let objects = self.certificate_objects()?;
-        let mut by_id: Option<Vec<(Vec<u8>, Vec<u8>)>> = None;
+        let mut by_id: Option<BTreeMap<Vec<u8>, Octets>> = None;
         let mut held = Vec::new();
         for object in objects {
             let mut key = None;
             if object.certificate().is_none() && object.public_key().is_none() && !object.id.is_empty() {
                 // Its identifier tells whose it is, where the public half lies beside it.
-                let known = match by_id.take() {
-                    Some(known) => known,
-                    None => self.public_ids()?,
-                };
-                key = known.iter().find(|(id, _)| *id == object.id).map(|(_, key)| Octets(key.clone()));
-                by_id = Some(known);
+                if by_id.is_none() {
+                    by_id = Some(self.public_ids()?);
+                }
+                key = by_id.iter().find_map(|known| known.get(&object.id).cloned());
             }
             held.push(Held {
                 identity: object.identity(),
@@ -449,12 +448,12 @@ impl KeyStore for TokenStore {
 
 impl TokenStore {
     /// CKA_ID and key of every public and private key object that tells its key.
-    fn public_ids(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, KeyStoreError> {
-        let mut known = Vec::new();
+    fn public_ids(&mut self) -> Result<BTreeMap<Vec<u8>, Octets>, KeyStoreError> {
+        let mut known = BTreeMap::new();
         for class in [ObjectClass::PUBLIC_KEY, ObjectClass::PRIVATE_KEY] {
             for object in self.find(&[Attribute::Class(class)])? {
                 if let (Some(key), id) = self.public_key_of(object)? {
-                    known.push((id, key));
+                    known.entry(id).or_insert(Octets(key));
                 }
             }
         }

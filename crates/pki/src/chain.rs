@@ -190,9 +190,9 @@ impl<'a> Search<'a> {
             }
         }
         match certificates.first() {
-            Some(last) => policies
-                .finish(last)
-                .map_err(|rule| ChainError::Rule { subject: last.subject().to_string(), rule }),
+            Some(last) => {
+                policies.finish(last).map_err(|rule| ChainError::Rule { subject: last.subject().to_string(), rule })
+            }
             None => Ok(()),
         }
     }

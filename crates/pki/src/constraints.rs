@@ -90,9 +90,7 @@ fn is_host_in(host: &str, base: &str, with_below: bool) -> bool {
     if let Some(domain) = base.strip_prefix('.') {
         return host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     }
-    base.is_empty()
-        || host == base
-        || (with_below && host.strip_suffix(&base).is_some_and(|rest| rest.ends_with('.')))
+    base.is_empty() || host == base || (with_below && host.strip_suffix(&base).is_some_and(|rest| rest.ends_with('.')))
 }
 
 /// The host of a URI with an authority (RFC 3986 section 3.2); `None` for addresses in numbers, which no constraint names.

@@ -364,9 +364,10 @@ impl Evidence<'_> {
         let Ok(algorithm) = SignatureAlgorithm::from_oid(list.algorithm.oid) else { return false };
         self.certificates.iter().chain(self.anchors).any(|signer| {
             let is_named = signer.subject().matches(&list.issuer)
-                && list.key_identifier.as_ref().is_none_or(|wanted| {
-                    signer.subject_key_identifier().is_none_or(|own| own == *wanted)
-                });
+                && list
+                    .key_identifier
+                    .as_ref()
+                    .is_none_or(|wanted| signer.subject_key_identifier().is_none_or(|own| own == *wanted));
             if !is_named
                 || signer.key_usage().is_some_and(|usage| !usage.crl_sign())
                 || self.verifier.verify(signer.public_key(), algorithm, &list.tbs_der, &list.signature).is_err()
@@ -380,8 +381,8 @@ impl Evidence<'_> {
                 return false;
             };
             // Whoever issued the certificate stands on its path already, and is judged there.
-            let issued_it = signer.subject().matches(about.issuer())
-                && about.verify_by(signer.public_key(), self.verifier).is_ok();
+            let issued_it =
+                signer.subject().matches(about.issuer()) && about.verify_by(signer.public_key(), self.verifier).is_ok();
             issued_it || (signer != about && self.chain_at(&chain, depth + 1) == Status::Good)
         })
     }

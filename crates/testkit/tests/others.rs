@@ -72,7 +72,7 @@ fn rewrite(tokens: &Path, old: &[u8], new: &[u8]) {
 /// The same octets with one place changed.
 fn changed(octets: &[u8], place: &[u8], by: &[u8]) -> Vec<u8> {
     assert_eq!(place.len(), by.len());
-    let at = octets.windows(place.len()).position(|window| window == place).expect("the place is there");
+    let at = octets.windows(place.len()).position(|window| window == place).unwrap();
     [&octets[..at], by, &octets[at + place.len()..]].concat()
 }
 

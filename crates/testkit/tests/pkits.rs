@@ -15,9 +15,10 @@ use obnova_pki::status::{Evidence, List, Status};
 const AT: u64 = 1_590_969_600;
 
 /// Paths that are refused here and are good by the standard, with the reason; `docs/departures.md` names each.
-const REFUSED: [(&str, &str); 3] = [
+const REFUSED: [(&str, &str); 4] = [
     ("4.1.4", "DSA"),
     ("4.1.5", "DSA"),
+    ("4.2.3", "a beginning before 1970"),
     ("4.14.30", "who signs the list is judged by a list of its own signing"),
 ];
 
@@ -40,7 +41,8 @@ fn every_path_gets_its_answer() {
     let cases = std::fs::read_to_string(data.join("cases.tsv")).unwrap();
     for case in cases.lines().skip(1) {
         let fields: Vec<&str> = case.split('\t').collect();
-        let [id, name, expected, _, chain, others, lists, initial, explicit, mapping, any, _] = fields.as_slice() else {
+        let [id, name, expected, _, chain, others, lists, initial, explicit, mapping, any, _] = fields.as_slice()
+        else {
             panic!("{case}")
         };
         let policies = PolicySettings {
@@ -58,8 +60,7 @@ fn every_path_gets_its_answer() {
         let outcome = leaf.map_err(|error| error.to_string()).and_then(|leaf| {
             let chain = Chain::check_with(&leaf, &certificates, anchors, at, &Primitives, &policies)
                 .map_err(|error| error.to_string())?;
-            let evidence =
-                Evidence { certificates: &certificates, anchors, lists: &lists, at, verifier: &Primitives };
+            let evidence = Evidence { certificates: &certificates, anchors, lists: &lists, at, verifier: &Primitives };
             match evidence.of_chain(&chain) {
                 Status::Good => Ok(()),
                 other => Err(format!("{other:?}")),
@@ -79,9 +80,9 @@ fn every_path_gets_its_answer() {
     }
     let count: usize = table.values().map(|(_, all)| all).sum();
     for (section, (right, all)) in &table {
-        println!("PKITS {section:<5} {right:>3} of {all:>3}");
+        eprintln!("PKITS {section:<5} {right:>3} of {all:>3}");
     }
-    println!("PKITS {right} of {count} right, {} wrongly accepted, {} refused", accepted.len(), refused.len());
+    eprintln!("PKITS {right} of {count} right, {} wrongly accepted, {} refused", accepted.len(), refused.len());
     assert_eq!(count, 249);
     assert!(accepted.is_empty(), "wrongly accepted: {accepted:#?}");
     let undeclared: Vec<_> = refused.iter().filter(|(id, _)| !REFUSED.iter().any(|(known, _)| known == id)).collect();
