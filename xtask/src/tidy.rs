@@ -107,6 +107,7 @@ fn papers(wrong: &mut Vec<String>) -> Outcome {
         "shortages",
         "attack",
         "others",
+        "successor",
         "left_behind",
         "pkits",
     ]

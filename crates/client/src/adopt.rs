@@ -14,11 +14,12 @@ use serde::Serialize;
 
 use crate::description::{AuthorityDescription, ForeignAccount, accounts_for, certificates_in};
 use crate::home::AuthorityRecord;
-use crate::inventory::{Inventory, OpenStore, kind_name};
+use crate::inventory::{Inventory, OpenStore};
 use crate::journal::{Evidence, ItemPlan, Journal};
 use crate::journey::PinSource;
 use crate::known::{fold, plan_of};
 use crate::preflight::authority_of;
+use crate::view::kind_name;
 use crate::{CertificateView, ClientError, Home};
 
 /// What was taken over.

@@ -11,10 +11,11 @@ use obnova_pki::signature::key_identity;
 use obnova_pki::{Certificate, KeyKind, Kind, Serial};
 use serde::{Deserialize, Serialize};
 
-use crate::inventory::{Inventory, OpenStore, UnreadView};
+use crate::inventory::{Inventory, OpenStore};
 use crate::journal::{Evidence, Journal};
 use crate::journey::PinSource;
 use crate::known::{fold, plan_of};
+use crate::view::UnreadView;
 use crate::{CertificateView, ClientError, Home};
 
 /// What the person said about the clean-up.

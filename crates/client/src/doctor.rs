@@ -9,8 +9,9 @@ use obnova_pki::Kind;
 use obnova_remote::{HttpClient, ObnovaAuthority};
 use serde::Serialize;
 
-use crate::inventory::{Inventory, UnreadView, expiry_days, kind_name};
+use crate::inventory::Inventory;
 use crate::preflight::check_middleware;
+use crate::view::{UnreadView, expiry_days, kind_name};
 use crate::{AuthorityRecord, CertificateView, ClientError, Home, JourneyView, StoreSetting};
 
 /// A clock that differs by more is told: signed questions and logins begin to fail.

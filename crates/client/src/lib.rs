@@ -25,6 +25,7 @@ mod remind;
 mod settings;
 mod shortcut;
 mod transfer;
+mod view;
 mod way;
 pub mod words;
 
@@ -39,7 +40,7 @@ pub use doctor::{Finding, Health, Told, examine};
 pub use error::ClientError;
 pub use help::{HelpQuestion, help_bundle, help_desk, help_message, help_text, mend};
 pub use home::{AuthorityRecord, Home, Invitation, SystemClock, anchor_file};
-pub use inventory::{CertificateView, Inventory, StoreView, UnreadView, expiry_days};
+pub use inventory::Inventory;
 pub use journal::{Evidence, ItemPlan, Journal, JournalError};
 pub use journey::{Flow, Journey, PinSource, Progress};
 pub use known::{ItemView, JourneyView};
@@ -57,3 +58,4 @@ pub use remind::{
 pub use settings::{BackupSetting, HelpContact, StoreSetting, WindowSetting};
 pub use shortcut::{add_shortcut, has_shortcut, remove_shortcut};
 pub use transfer::{Backup, Imported, ImportedFile, LeftOut};
+pub use view::{CertificateView, StoreView, UnreadView, expiry_days};

@@ -20,10 +20,11 @@ use serde::Serialize;
 use crate::account::{LoginOutcome, client, login};
 use crate::description::AuthorityDescription;
 use crate::home::AuthorityRecord;
-use crate::inventory::{Inventory, OpenStore, kind_name};
+use crate::inventory::{Inventory, OpenStore};
 use crate::journal::{Evidence, ItemPlan};
 use crate::journey::PinSource;
 use crate::register::{day, register};
+use crate::view::kind_name;
 use crate::{CertificateView, ClientError, Home};
 
 /// Window for renewal where no directory gives one.

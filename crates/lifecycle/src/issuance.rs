@@ -128,7 +128,7 @@ pub enum Actor {
 
 /// The answer, before a key is made and again when the request comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "answer", content = "reason", rename_all = "kebab-case")]
+#[serde(tag = "answer", content = "reason", rename_all = "kebab-case", from = "Answer")]
 pub enum Verdict {
     /// It will be issued.
     Issue,
@@ -137,8 +137,34 @@ pub enum Verdict {
     /// It will not be issued as things stand.
     Refuse(Reason),
     /// An answer that this version does not know: only asking for the certificate tells.
-    #[serde(other)]
     Other,
+}
+
+/// An answer as it is read; what comes with one that is not known may have any form.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    Known(Known),
+    Other(serde::de::IgnoredAny),
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "answer", content = "reason", rename_all = "kebab-case")]
+enum Known {
+    Issue,
+    Wait(Reason),
+    Refuse(Reason),
+}
+
+impl From<Answer> for Verdict {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Known(Known::Issue) => Self::Issue,
+            Answer::Known(Known::Wait(reason)) => Self::Wait(reason),
+            Answer::Known(Known::Refuse(reason)) => Self::Refuse(reason),
+            Answer::Other(_) => Self::Other,
+        }
+    }
 }
 
 /// Decides by the facts; the hardest obstacle is named.
@@ -185,6 +211,7 @@ mod tests {
         assert_eq!(read(r#"{"answer":"refuse","reason":"payment"}"#), Verdict::Refuse(Reason::Other));
         assert_eq!(read(r#"{"answer":"issue-tomorrow"}"#), Verdict::Other);
         assert_eq!(read(r#"{"answer":"ask","reason":"debt"}"#), Verdict::Other);
+        assert_eq!(read(r#"{"answer":"ask","reason":{"whom":["desk",2]}}"#), Verdict::Other);
         assert_eq!(read(r#"{"answer":"issue"}"#), Verdict::Issue);
         assert_eq!(serde_json::from_str::<Actor>(r#""desk""#).unwrap(), Actor::Other);
         assert_eq!(serde_json::from_str::<Reason>(r#""debt""#).unwrap(), Reason::Debt);

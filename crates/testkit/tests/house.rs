@@ -22,4 +22,5 @@ mod road;
 mod service;
 mod shortages;
 mod stage;
+mod successor;
 mod token;

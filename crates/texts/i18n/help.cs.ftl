@@ -23,6 +23,7 @@ help-obnova-json = Data jako JSON na standardní výstup; průběh jsou pak řá
 help-obnova-plain = Prosté řádky, nic se nepřekresluje: pro odečítače obrazovky a záznamy.
 help-obnova-pin_stdin = PIN nebo heslo se přečte z prvního řádku standardního vstupu.
 help-obnova-pin_file = PIN nebo heslo se přečte ze souboru.
+help-obnova-onto_pin_file = PIN druhého zařízení, na které se obnovuje (--onto), se přečte ze souboru; jinak se bere tentýž jako pro první.
 help-obnova-file_password_file = Heslo souborů PKCS#12 se přečte ze souboru, není-li to PIN tokenu.
 help-obnova-last_try = Dovolit spotřebovat poslední pokus o PIN.
 help-obnova-yes = Na otázky odpovědět ano.

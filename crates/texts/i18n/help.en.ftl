@@ -23,6 +23,7 @@ help-obnova-json = Print data as JSON on standard output; progress is then JSON 
 help-obnova-plain = Plain lines, nothing redrawn: for screen readers and logs.
 help-obnova-pin_stdin = Read the PIN or password from the first line of standard input.
 help-obnova-pin_file = Read the PIN or password from a file.
+help-obnova-onto_pin_file = Read the PIN of the other device that the new certificates go to (--onto) from a file; otherwise it is the same as that of the first.
 help-obnova-file_password_file = Read the password of PKCS#12 files from a file, when it is not the PIN of the token.
 help-obnova-last_try = Allow the last PIN try to be spent.
 help-obnova-yes = Answer yes where a question would be asked.
