@@ -192,7 +192,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     stage("peers", || {
         vcard("clippy", &["--quiet", "--", "-D", "warnings"])?;
         vcard("build", &["--quiet"])?;
-        let judged = ["peers::", "foreign::", "files::", "est::", "cards::", "pkits::"];
+        let judged = ["peers::", "foreign::", "files::", "est::", "cards::", "pkits::", "paths::"];
         program("cargo", &[&["test", "--package", "obnova-testkit", "--"], &judged[..]].concat())?;
         // The window is judged by its pictures, by what a screen reader is told, and by clicks against the real server.
         program("cargo", &["test", "--package", "obnova-desktop", "--test", "window"])?;

@@ -110,6 +110,7 @@ fn papers(wrong: &mut Vec<String>) -> Outcome {
         "successor",
         "left_behind",
         "pkits",
+        "paths",
     ]
     .iter()
     .filter_map(|name| std::fs::read_to_string(root().join(format!("crates/testkit/tests/{name}.rs"))).ok())

@@ -376,13 +376,20 @@ impl PlanView {
     }
 
     /// Whether the plan is what everybody expects: nothing is refused, nothing waits, nothing goes elsewhere or is
-    /// removed, and nobody else must act. Then there is nothing more for a person to decide.
+    /// removed, keys stay in their family, and nobody else must act. Then there is nothing more for a person to decide.
     pub fn is_as_expected(&self) -> bool {
         self.must_act.is_empty()
             && self.file.is_none()
             && self.removed.is_empty()
-            && self.items.iter().all(|item| !item.key_changes && item.loses.is_none())
+            && self.items.iter().all(|item| !item.changes_family() && item.loses.is_none())
             && self.items.iter().all(|item| ["issue", "unasked"].contains(&item.verdict.as_str()))
+    }
+}
+
+impl ItemPreview {
+    /// Whether the new key is of another family than the old one; a longer one of the same family is what is expected.
+    pub fn changes_family(&self) -> bool {
+        self.key.starts_with("RSA-") != self.certificate.key.starts_with("RSA-")
     }
 }
 

@@ -16,6 +16,7 @@ mod foreign_ground;
 mod left_behind;
 mod messages;
 mod others;
+mod paths;
 mod peers;
 mod pkits;
 mod road;
