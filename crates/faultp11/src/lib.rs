@@ -30,6 +30,10 @@
 //! | `replace_on_write` | 1: a second certificate with a CKA_ID replaces the first |
 //! | `refuse_attribute` | an attribute type that no template may carry |
 //! | `lie_on_create` | 1: C_CreateObject says yes and stores nothing |
+//! | `unread.C_GetAttributeValue` | the certificate that the N-th call or a later one brings first cannot be read from then on |
+//! | `unread.C_CreateObject` | the certificate that the N-th call stores can never be read |
+//! | `twice.C_FindObjects` | the N-th call finds its last object twice |
+//! | `twice.C_CreateObject` | the N-th call stores the object twice |
 
 #![allow(clippy::unnecessary_cast, reason = "CK_ULONG has 32 bits on Windows")]
 #![allow(non_snake_case, reason = "the functions have the names of the standard")]
@@ -57,6 +61,8 @@ unsafe impl Sync for Behind {}
 
 static BEHIND: OnceLock<Option<Behind>> = OnceLock::new();
 static CALLS: Mutex<BTreeMap<&'static str, u64>> = Mutex::new(BTreeMap::new());
+/// The certificate that cannot be read any more.
+static UNREAD: Mutex<Option<CK_OBJECT_HANDLE>> = Mutex::new(None);
 /// Slots where the SO is logged in, by session.
 static SO_SESSIONS: Mutex<Vec<CK_SESSION_HANDLE>> = Mutex::new(Vec::new());
 
@@ -183,13 +189,66 @@ through! {
     C_CloseAllSessions(slot: CK_SLOT_ID);
     C_GetSessionInfo(session: CK_SESSION_HANDLE, info: CK_SESSION_INFO_PTR);
     C_DestroyObject(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE);
-    C_GetAttributeValue(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, template: CK_ATTRIBUTE_PTR, count: CK_ULONG);
     C_SetAttributeValue(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, template: CK_ATTRIBUTE_PTR, count: CK_ULONG);
     C_FindObjectsInit(session: CK_SESSION_HANDLE, template: CK_ATTRIBUTE_PTR, count: CK_ULONG);
-    C_FindObjects(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE_PTR, most: CK_ULONG, count: CK_ULONG_PTR);
     C_FindObjectsFinal(session: CK_SESSION_HANDLE);
     C_SignInit(session: CK_SESSION_HANDLE, mechanism: CK_MECHANISM_PTR, key: CK_OBJECT_HANDLE);
     C_Sign(session: CK_SESSION_HANDLE, data: CK_BYTE_PTR, length: CK_ULONG, signature: CK_BYTE_PTR, signature_length: CK_ULONG_PTR);
+}
+
+unsafe extern "C" fn C_GetAttributeValue(
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    attributes: CK_ATTRIBUTE_PTR,
+    count: CK_ULONG,
+) -> CK_RV {
+    let call = match begin("C_GetAttributeValue") {
+        Ok(call) => call,
+        Err(rv) => return rv,
+    };
+    let Some(function) = behind().and_then(|behind| behind.real.C_GetAttributeValue) else {
+        return CKR_FUNCTION_NOT_SUPPORTED;
+    };
+    let rv = unsafe { function(session, object, attributes, count) };
+    let is_due = call.rules.number("unread.C_GetAttributeValue").is_some_and(|from| call.n >= from);
+    if rv == CKR_OK && is_due {
+        let given = unsafe { template(attributes, count) };
+        let octets = given.iter().find(|attribute| attribute.type_ == CKA_VALUE && !attribute.pValue.is_null());
+        let is_certificate = || value(session, object, CKA_CLASS) == CKO_CERTIFICATE.to_ne_bytes();
+        if let Some(octets) = octets.filter(|octets| octets.ulValueLen > 0)
+            && is_certificate()
+            && *UNREAD.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(object) == object
+        {
+            unsafe { *octets.pValue.cast::<u8>() ^= 1 };
+        }
+    }
+    call.end(rv)
+}
+
+unsafe extern "C" fn C_FindObjects(
+    session: CK_SESSION_HANDLE,
+    found: CK_OBJECT_HANDLE_PTR,
+    most: CK_ULONG,
+    count: CK_ULONG_PTR,
+) -> CK_RV {
+    let call = match begin("C_FindObjects") {
+        Ok(call) => call,
+        Err(rv) => return rv,
+    };
+    let Some(function) = behind().and_then(|behind| behind.real.C_FindObjects) else {
+        return CKR_FUNCTION_NOT_SUPPORTED;
+    };
+    let rv = unsafe { function(session, found, most, count) };
+    if rv == CKR_OK && call.rules.strikes("twice", "C_FindObjects", call.n) {
+        let last = unsafe { *count };
+        if last > 0 && last < most {
+            unsafe {
+                *found.add(last as usize) = *found.add(last as usize - 1);
+                *count = last + 1;
+            }
+        }
+    }
+    call.end(rv)
 }
 
 /// Puts a text into one of the blank-padded fields of the standard.
@@ -541,7 +600,20 @@ unsafe extern "C" fn C_CreateObject(
             }
         }
     }
-    call.end(unsafe { create(session, attributes, count, object) })
+    let mut own = given.to_vec();
+    let mut octets = carried(given, CKA_VALUE).unwrap_or_default();
+    if is_certificate && call.rules.strikes("unread", "C_CreateObject", call.n) && !octets.is_empty() {
+        octets[0] ^= 1;
+        for attribute in own.iter_mut().filter(|attribute| attribute.type_ == CKA_VALUE) {
+            attribute.pValue = octets.as_mut_ptr().cast();
+        }
+    }
+    let rv = unsafe { create(session, own.as_mut_ptr(), count, object) };
+    if rv == CKR_OK && call.rules.strikes("twice", "C_CreateObject", call.n) {
+        let mut other = 0;
+        unsafe { create(session, own.as_mut_ptr(), count, &mut other) };
+    }
+    call.end(rv)
 }
 
 unsafe extern "C" fn C_GenerateKeyPair(

@@ -11,12 +11,13 @@ use crate::foreign_ground::{FIELDS, ISSUE, office};
 use crate::stage::has_softhsm;
 use crate::token::{Desk, shell, told};
 
-/// How long the part of the test command goes on; `OBNOVA_ALL_FAULTS=1` plays the whole list.
+/// How long the part of the test command goes on; `OBNOVA_ALL_FAULTS=1` plays the whole list, and
+/// `OBNOVA_FAULTS_OF=twice` those of one outcome.
 const BOX: Duration = Duration::from_secs(100);
 
 /// What can happen at a call, as rules of the module. The codes: CKR_GENERAL_ERROR, CKR_DEVICE_ERROR,
-/// CKR_DEVICE_MEMORY, CKR_SESSION_HANDLE_INVALID.
-const OUTCOMES: [&str; 7] = [
+/// CKR_DEVICE_MEMORY, CKR_SESSION_HANDLE_INVALID. The last two are told apart by call ([`can_happen`]).
+const OUTCOMES: [&str; 9] = [
     "pulled.{call} = {n}",
     "before.{call} = {n}",
     "after.{call} = {n}",
@@ -24,7 +25,18 @@ const OUTCOMES: [&str; 7] = [
     "fail.{call} = 0x30#{n}",
     "fail.{call} = 0x31#{n}",
     "fail.{call} = 0xB3#{n}",
+    "unread.{call} = {n}",
+    "twice.{call} = {n}",
 ];
+
+/// Whether an outcome exists for a call: what brings or stores objects can bring one that cannot be read, or one twice.
+fn can_happen(outcome: &str, call: &str) -> bool {
+    match outcome.split('.').next() {
+        Some("unread") => ["C_GetAttributeValue", "C_CreateObject"].contains(&call),
+        Some("twice") => ["C_FindObjects", "C_CreateObject"].contains(&call),
+        _ => true,
+    }
+}
 
 /// One operation: how it is done, and done again; and what is true when it is done.
 struct Operation {
@@ -141,7 +153,7 @@ fn play(desk: &Desk, operation: &Operation, snapshot: &str, rule: &str) {
 /// Asks, or goes on when it was asked before.
 fn request(desk: &Desk) -> Output {
     let anchor = desk.file("ca.pem");
-    let output = desk.run(&[&["request", "4711", "--anchor", &anchor, "--key", "p256"][..], &FIELDS].concat());
+    let output = desk.run(&[&["request", "4711", "--anchor", &anchor, "--key", "rsa3072"][..], &FIELDS].concat());
     if told(&output).contains("[renewal-open]") { desk.run(&["resume"]) } else { output }
 }
 
@@ -217,12 +229,15 @@ fn every_call_with_every_outcome() {
         for call in recorded(&desk, operation) {
             let n = counts.entry(call.clone()).or_insert(0);
             *n += 1;
-            for outcome in OUTCOMES {
+            for outcome in OUTCOMES.into_iter().filter(|outcome| can_happen(outcome, &call)) {
                 list.push((index, outcome, call.clone(), *n));
             }
         }
     }
     let all = std::env::var("OBNOVA_ALL_FAULTS").is_ok();
+    if let Ok(only) = std::env::var("OBNOVA_FAULTS_OF") {
+        list.retain(|(_, outcome, _, _)| outcome.starts_with(&only));
+    }
     // Spread over the list, so that every kind is among the first: a step that shares no factor with its length. What
     // writes comes before what reads.
     let whole = list.len();
@@ -238,7 +253,10 @@ fn every_call_with_every_outcome() {
         "C_InitPIN",
         "C_InitToken",
     ];
-    spread.sort_by_key(|(_, _, call, _)| !writes.contains(&call.as_str()));
+    let is_of_objects = |outcome: &str| outcome.starts_with("unread") || outcome.starts_with("twice");
+    spread.sort_by_key(|(_, outcome, call, n)| {
+        !(writes.contains(&call.as_str()) || is_of_objects(outcome) && n % 16 == 1)
+    });
     let begun = Instant::now();
     let mut table: BTreeMap<(&str, String), [u32; OUTCOMES.len()]> = BTreeMap::new();
     let mut played = 0;
@@ -252,8 +270,10 @@ fn every_call_with_every_outcome() {
         table.entry((operations[*index].name, call.clone())).or_default()[place] += 1;
         played += 1;
     }
-    let heads: String =
-        ["pulled", "before", "after", "0x05", "0x30", "0x31", "0xB3"].iter().map(|head| format!("{head:>8}")).collect();
+    let heads: String = ["pulled", "before", "after", "0x05", "0x30", "0x31", "0xB3", "unread", "twice"]
+        .iter()
+        .map(|head| format!("{head:>8}"))
+        .collect();
     eprintln!("{:<10}{:<24}{heads}", "", "call");
     for ((operation, call), counts) in &table {
         let row: String = counts.iter().map(|count| format!("{count:>8}")).collect();
