@@ -174,11 +174,22 @@ impl CmpService<'_> {
                 answer.check_mac(*secret).map_err(|error| malformed(error.to_string()))?;
             }
             (Protection::Signature(_), _) if !self.anchors.is_empty() => {
-                let signer = answer
-                    .certificates
-                    .first()
-                    .ok_or_else(|| malformed("the answer does not bring its signer's certificate".to_owned()))?;
-                answer.check_signature(signer, &Primitives).map_err(|error| malformed(error.to_string()))?;
+                // A self-signed one is left out (RFC 9483 section 3.3), and so may be one that was pinned: both are here.
+                let at_hand = answer.certificates.first().into_iter().chain(self.signer).chain(self.anchors);
+                let (mut signer, mut failure) = (None, None);
+                for candidate in at_hand {
+                    match answer.check_signature(candidate, &Primitives) {
+                        Ok(()) => {
+                            signer = Some(candidate);
+                            break;
+                        }
+                        Err(error) => {
+                            failure.get_or_insert(error.to_string());
+                        }
+                    }
+                }
+                let unknown = || "the answer does not bring its signer's certificate".to_owned();
+                let signer = signer.ok_or_else(|| malformed(failure.unwrap_or_else(unknown)))?;
                 self.believe(signer, &answer.certificates, at)?;
             }
             _ => {

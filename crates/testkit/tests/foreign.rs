@@ -96,6 +96,93 @@ fn our_client_speaks_to_a_foreign_authority_and_refuses_a_certificate_for_anothe
     assert_eq!(std::fs::read(folder.join("old.p12")).unwrap(), before, "the old certificate is untouched");
 }
 
+/// Who may answer for an authority: the issuing one, the anchor, and whom one of these two certified for that (RFC 9483
+/// section 1.5), or who was named by the person. Nobody else, whatever the root of its certificate.
+#[test]
+fn only_the_authority_and_whom_it_names_is_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    crate::token::shell(
+        folder,
+        "ca='basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign,digitalSignature\n'\n\
+         leaf='basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\n'\n\
+         for n in root issuing other old s; do openssl ecparam -genkey -name prime256v1 -noout -out $n.key; done\n\
+         openssl req -x509 -new -key root.key -subj '/CN=Root' -days 3650 -out root.pem\n\
+         cert() { printf \"$4\" > x.ext; openssl req -new -key $2.key -subj \"/CN=$1\" -out x.csr\n\
+           openssl x509 -req -in x.csr -CA $3.pem -CAkey $3.key -days ${5:-30} -extfile x.ext -out $1.pem 2>/dev/null; }\n\
+         cert issuing issuing root \"$ca\"; cert other other root \"$ca\"\n\
+         cert old old issuing \"$leaf\"\n\
+         cert ra s issuing \"${leaf}extendedKeyUsage=1.3.6.1.5.5.7.3.28\"\n\
+         cert ca s issuing \"${leaf}extendedKeyUsage=1.3.6.1.5.5.7.3.27\"\n\
+         cert ca-of-root s root \"${leaf}extendedKeyUsage=1.3.6.1.5.5.7.3.27\"\n\
+         cert plain s issuing \"$leaf\"\n\
+         cert client s issuing \"${leaf}extendedKeyUsage=clientAuth\"\n\
+         cert any s issuing \"${leaf}extendedKeyUsage=anyExtendedKeyUsage\"\n\
+         cert ra-of-other s other \"${leaf}extendedKeyUsage=1.3.6.1.5.5.7.3.28\"\n\
+         cert ra-of-plain s issuing \"$leaf\"; cp s.key ra-of-plain.key\n\
+         cert below-plain s ra-of-plain \"${leaf}extendedKeyUsage=1.3.6.1.5.5.7.3.28\"\n\
+         cert unsigning s issuing 'keyUsage=critical,keyAgreement\nextendedKeyUsage=1.3.6.1.5.5.7.3.28'\n\
+         cat issuing.pem other.pem ra-of-plain.pem > untrusted.pem\n\
+         openssl pkcs12 -export -in old.pem -inkey old.key -certfile issuing.pem -out old.p12 -passout pass:123456\n\
+         echo 123456 > pin",
+    );
+    let cases = [
+        ("issuing", "issuing", false, true),
+        ("ra", "s", false, true),
+        ("ca", "s", false, true),
+        // The person trusts the issuing authority here, and not the root above it.
+        ("ca-of-root", "s", false, false),
+        ("plain", "s", true, true),
+        // Self-signed, and so not sent along.
+        ("root", "root", true, true),
+        ("plain", "s", false, false),
+        ("client", "s", false, false),
+        ("any", "s", false, false),
+        ("ra-of-other", "s", false, false),
+        ("other", "other", false, false),
+        ("below-plain", "s", false, false),
+        ("unsigning", "s", false, false),
+        ("old", "old", false, false),
+    ];
+    for (signer, key, is_named, is_believed) in cases {
+        let port = obnova_testkit::free_port().unwrap().to_string();
+        let log = std::fs::File::create(folder.join("mock.log")).unwrap();
+        let _server = Killed(
+            openssl(folder)
+                .args(["cmp", "-config", "", "-port", &port, "-srv_cert", &format!("{signer}.pem")])
+                .args(["-srv_key", &format!("{key}.key"), "-srv_trusted", "root.pem"])
+                .args(["-srv_untrusted", "untrusted.pem", "-extracerts", "untrusted.pem", "-rsp_cert", "old.pem"])
+                .stdout(log.try_clone().unwrap())
+                .stderr(log)
+                .spawn()
+                .unwrap(),
+        );
+        for _ in 0..100 {
+            if std::fs::read_to_string(folder.join("mock.log")).unwrap().contains("ACCEPT") {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        let home = folder.join("home");
+        let _ = std::fs::remove_dir_all(&home);
+        let _ = std::fs::remove_file(folder.join("old.p12.waiting"));
+        std::fs::create_dir_all(&home).unwrap();
+        let mut command = Command::new(crate::stage::programs().join("obnova"));
+        command.current_dir(folder).env("OBNOVA_HOME", &home);
+        command.args(["--plain", "--pin-file", "pin", "--no-backup", "--file", "old.p12", "renew", "commercial"]);
+        command.args(["--cmp", &format!("http://127.0.0.1:{port}/"), "--anchor", "issuing.pem"]);
+        if is_named {
+            command.args(["--cmp-signer", &format!("{signer}.pem")]);
+        }
+        let told = text(&command.output().unwrap());
+        let log = std::fs::read_to_string(folder.join("mock.log")).unwrap();
+        let is_refused = told.contains("[authority-answer-untrusted]");
+        assert_eq!(is_refused, !is_believed, "{signer}: {told}\n{log}");
+        // Who is believed is heard: the mock answers with a certificate for another key.
+        assert!(!is_believed || told.contains("certificate-other-key"), "{signer}: {told}\n{log}");
+    }
+}
+
 /// A foreign authority of OpenSSL in a folder: its root, and what it signs.
 struct ForeignAuthority<'a> {
     folder: &'a Path,
