@@ -100,8 +100,7 @@ async fn fetch(known: &Known, issuer: &TrustedIssuer, http: Arc<HttpClient>) -> 
         .await
         .map_err(|error| ServeError::new("revocation list", error))?
         .map_err(|error| ServeError::new(&issuer.crl_address, error))?;
-    let ca = &issuer.certificate;
-    let list = Crl::from_der(&bytes, ca.subject(), ca.public_key(), &Primitives)
+    let list = Crl::from_der(&bytes, &issuer.certificate, &Primitives)
         .map_err(|error| ServeError::new(&issuer.crl_address, error))?;
     *known.list.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::new(list)));
     Ok(())

@@ -9,7 +9,9 @@ use x509_cert::ext::Extension;
 use x509_cert::time::Time;
 
 use crate::certificate::{Signed, raw_extension, seal, time};
-use crate::{FormatError, Name, Serial, SignError, SignatureAlgorithm, Signer, Verifier, decode, encode, oid};
+use crate::{
+    Certificate, FormatError, Name, Serial, SignError, SignatureAlgorithm, Signer, Verifier, decode, encode, oid,
+};
 
 /// Why a certificate was revoked (RFC 5280 section 5.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enumerated)]
@@ -101,17 +103,13 @@ pub struct Crl {
 }
 
 impl Crl {
-    /// Reads a complete list of `issuer` and checks its signature by `issuer_key`.
+    /// Reads a complete list of an authority and checks its signature.
     ///
     /// # Errors
     ///
-    /// [`FormatError`] for another issuer, a bad signature, or a critical extension that is not known.
-    pub fn from_der(
-        bytes: &[u8],
-        issuer: &Name,
-        issuer_key: &[u8],
-        verifier: &dyn Verifier,
-    ) -> Result<Self, FormatError> {
+    /// [`FormatError`] for another issuer, one that may not sign lists (RFC 5280 section 6.3.3 (f)), a bad signature, or a
+    /// critical extension that is not known.
+    pub fn from_der(bytes: &[u8], authority: &Certificate, verifier: &dyn Verifier) -> Result<Self, FormatError> {
         const FIELD: &str = "certificateList";
         // A national list is far larger than any other document here.
         if bytes.len() > 64 << 20 {
@@ -122,8 +120,11 @@ impl Crl {
         let tbs_der = outer.to_be_signed.to_der().map_err(wrong)?;
         let tbs = <Tbs as der::Decode>::from_der(&tbs_der).map_err(wrong)?;
         let found = Name::from_any(&tbs.issuer)?;
-        if found != *issuer {
+        if found != *authority.subject() {
             return Err(FormatError::new("issuer", format!("the list is of {found}")));
+        }
+        if authority.key_usage().is_some_and(|usage| !usage.crl_sign()) {
+            return Err(FormatError::new("keyUsage", format!("{found} may not sign lists (no cRLSign)")));
         }
         if tbs.signature != outer.algorithm {
             return Err(FormatError::new("signature", "differs from signatureAlgorithm"));
@@ -135,7 +136,7 @@ impl Crl {
         }
         verifier
             .verify(
-                issuer_key,
+                authority.public_key(),
                 SignatureAlgorithm::from_oid(outer.algorithm.oid)?,
                 &tbs_der,
                 outer.signature.raw_bytes(),

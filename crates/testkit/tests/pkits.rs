@@ -1,13 +1,14 @@
 //! NIST PKITS: 249 paths of other people's making, each with the answer that it must get (`tests/data/peer/pkits`).
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use obnova_crypto::Primitives;
 use obnova_pki::Certificate;
 use obnova_pki::chain::Chain;
+use obnova_pki::crl::Crl;
 use obnova_pki::policy::PolicySettings;
 use obnova_pki::status::{Evidence, List, Status};
 
@@ -26,12 +27,43 @@ fn words(field: &str) -> Vec<&str> {
     field.split_whitespace().filter(|word| *word != "-").collect()
 }
 
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/peer/pkits")
+}
+
+fn unpacked() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let status = Command::new("tar").arg("xzf").arg(data().join("vectors.tar.gz")).current_dir(&folder).status();
+    assert!(status.unwrap().success());
+    folder
+}
+
+/// The list of an issuer at a login, which is read apart from any path (RFC 5280 section 6.3.3 (f)).
+#[test]
+fn a_list_is_believed_from_whom_may_sign_lists() {
+    let folder = unpacked();
+    let read = |kind: &str, name: &str| std::fs::read(folder.path().join(kind).join(name)).unwrap();
+    let list = |authority: &str, list: &str| {
+        let authority = Certificate::from_der(&read("certs", &format!("{authority}.crt"))).unwrap();
+        Crl::from_der(&read("crls", &format!("{list}.crl")), &authority, &Primitives).map_err(|error| error.to_string())
+    };
+    list("GoodCACert", "GoodCACRL").unwrap();
+    list("TrustAnchorRootCertificate", "TrustAnchorRootCRL").unwrap();
+    for (authority, name, why) in [
+        ("keyUsageCriticalcRLSignFalseCACert", "keyUsageCriticalcRLSignFalseCACRL", "cRLSign"),
+        ("keyUsageNotCriticalcRLSignFalseCACert", "keyUsageNotCriticalcRLSignFalseCACRL", "cRLSign"),
+        ("GoodCACert", "BadCRLSignatureCACRL", "issuer"),
+        ("BadCRLSignatureCACert", "BadCRLSignatureCACRL", "signature"),
+        ("UnknownCRLExtensionCACert", "UnknownCRLExtensionCACRL", "critical"),
+    ] {
+        let error = list(authority, name).unwrap_err();
+        assert!(error.contains(why), "{name}: {error}");
+    }
+}
+
 #[test]
 fn every_path_gets_its_answer() {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/peer/pkits");
-    let folder = tempfile::tempdir().unwrap();
-    let status = Command::new("tar").arg("xzf").arg(data.join("vectors.tar.gz")).current_dir(&folder).status();
-    assert!(status.unwrap().success());
+    let (data, folder) = (data(), unpacked());
     let read = |kind: &str, name: &str| std::fs::read(folder.path().join(kind).join(name)).unwrap();
     let certificate = |name: &str| Certificate::from_der(&read("certs", &format!("{name}.crt")));
     let anchor = certificate("TrustAnchorRootCertificate").unwrap();
