@@ -33,8 +33,12 @@ pub(crate) fn purpose(texts: Texts, kind: &str) -> String {
 
 /// How long it lives.
 pub(crate) fn until(texts: Texts, view: &CertificateView) -> String {
-    let day = day(texts, &view.not_after);
-    match view.days_left {
+    until_day(texts, &view.not_after, view.days_left)
+}
+
+fn until_day(texts: Texts, not_after: &str, days_left: i64) -> String {
+    let day = day(texts, not_after);
+    match days_left {
         left if left < 0 => texts.get("window-was-until", &[("day", &day)]),
         left => {
             let left = texts.get("window-left", &[("days", &left.to_string())]);
@@ -165,11 +169,16 @@ pub fn page(texts: Texts, seen: &Overview) -> Page {
         page.blocks.push(Block::Card(card));
     }
     for view in &seen.unread {
-        let mut lines = words::unread(texts, view).into_iter();
+        let mut lines = vec![texts.get("window-unread", &[])];
+        if let (Some(end), Some(left)) = (&view.not_after, view.days_left) {
+            lines.push(until_day(texts, end, left));
+        }
+        lines.push(words::sentence(&texts.get("unread-why", &[("why", &view.why)])));
+        let (number, name) = (view.number(), view.name.clone().unwrap_or_default());
         page.blocks.push(Block::Card(Card {
             mark: Mark::Due,
-            title: lines.next().unwrap_or_default(),
-            lines: lines.collect(),
+            title: texts.get("unread-certificate", &[("number", &number), ("name", &name)]),
+            lines,
             faint: vec![format!(
                 "{}  ·  {}",
                 place_of(&seen.stores, &view.store),

@@ -165,8 +165,12 @@ pub fn steps(texts: Texts, kinds: &[String], reached: &[Option<Station>]) -> (Ve
 
 /// A reason as a code or in the authority's words.
 pub(crate) fn reason(texts: Texts, why: &str) -> String {
-    let key = format!("reason-{}", why.split(':').next().unwrap_or_default().trim());
-    if texts.has(&key) { words::sentence(&texts.get(&key, &[])) } else { why.to_owned() }
+    let code = why.split(':').next().unwrap_or_default().trim();
+    let known = [format!("reason-{code}"), format!("window-error-{code}"), format!("error-{code}")];
+    match known.iter().find(|key| texts.has(key)) {
+        Some(key) => words::sentence(&texts.get(key, &[])),
+        None => why.to_owned(),
+    }
 }
 
 fn successor(texts: Texts, view: &CertificateView) -> Block {
@@ -288,7 +292,9 @@ fn refusals(page: &mut Page, texts: Texts, items: &[&ItemView], flow: &Flow) {
     }
     for (kind, why, not_taken) in told {
         let said = words::ended(&reason(texts, why));
-        let message = texts.get("window-ask-them", &[("what", said.trim_end_matches('.'))]);
+        // What a program found is told to whoever can mend it in its own words, too.
+        let what = if not_taken { format!("{} ({why})", said.trim_end_matches('.')) } else { said.clone() };
+        let message = texts.get("window-ask-them", &[("what", what.trim_end_matches('.'))]);
         let (title, lines) = match not_taken {
             true => ("item-not-taken", "window-not-taken"),
             false => ("window-item-refused", "window-refused"),

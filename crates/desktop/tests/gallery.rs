@@ -6,7 +6,7 @@ use obnova_client::{
     AccountView, Adopted, AuthorityRecord, Backup, BackupSetting, CardView, CertificateView, Cleaned, CleanupItem,
     ClientError, DeviceView, Finding, Flow, ForeignAccount, Health, HelpContact, ItemPreview, ItemView, JourneyView,
     Measured, Next, Outlook, PinView, PlanView, RoomView, Station, StoreSetting, StoreView, Told, TriesView,
-    WindowSetting,
+    UnreadView, WindowSetting,
 };
 use obnova_desktop::page::{Page, Place};
 use obnova_desktop::{Question, Step, account, backup, cleanup, device, help, overview, renew, settings};
@@ -300,6 +300,9 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
         ..plan.clone()
     };
     let refused = journey("confirmed", true, Some("debt"), None);
+    let elsewise = "certificate-other-subject: CN=Jana Dvořáková ml.,O=Městský úřad Kocourkov,C=CZ";
+    let mut declined = journey("confirmed", true, Some(elsewise), None);
+    declined.items.iter_mut().for_each(|item| item.not_taken = item.refused.is_some());
     vec![
         (
             "overview",
@@ -308,6 +311,26 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
                 &overview::Overview {
                     certificates: vec![next(qualified(), "renew"), next(commercial(), "renew")],
                     stores: vec![token()],
+                    ..overview::Overview::default()
+                },
+            )),
+        ),
+        (
+            "unread",
+            page(overview::page(
+                texts,
+                &overview::Overview {
+                    certificates: vec![next(qualified(), "renew")],
+                    stores: vec![token()],
+                    unread: vec![UnreadView {
+                        store: STORE.to_owned(),
+                        identity: "9e107d9d372bb6826bd81d3542a419d6".to_owned(),
+                        serial: Some("00b2c4".to_owned()),
+                        name: Some("Jana Dvořáková".to_owned()),
+                        not_after: Some("2027-11-02T08:00:00Z".to_owned()),
+                        days_left: Some(328),
+                        why: "serialNumber: negative (RFC 5280 section 4.1.2.2)".to_owned(),
+                    }],
                     ..overview::Overview::default()
                 },
             )),
@@ -357,6 +380,7 @@ pub(crate) fn screens(texts: Texts) -> Vec<(&'static str, Screen)> {
         ),
         ("done", ended(&Flow::Done, journey("retired", true, None, None), true)),
         ("waiting", ended(&waiting, journey("submitted", false, None, None), false)),
+        ("not-taken", ended(&Flow::NotTaken(elsewise.to_owned()), declined, true)),
         ("refused", ended(&Flow::Refused("debt".to_owned()), refused, true)),
         (
             "mail",

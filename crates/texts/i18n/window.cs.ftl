@@ -410,6 +410,7 @@ window-error-stays-claimed = Musí zůstat: ke klíči možná patří certifik�
 window-error-stays-issued = Musí zůstat: ke klíči byl vydán certifikát, který zde nebyl převzat. Obojí je uchováno. Zeptejte se podpory.
 window-error-secret-for-another = Zadané heslo nebo PIN patří k jinému zařízení či souboru, proto se sem neodeslalo.
 window-error-key-kind-not-issued = Autorita nevydává certifikáty pro klíče, které toto zařízení umí vytvořit. Zvolte jiné zařízení, nebo soubor.
+window-unread = Zůstává tak, jak je, i se svým klíčem. Obnovit ho tento program neumí.
 window-error-authority-busy = Autorita to teď nemůže udělat. Nic se neztratilo: pokračujte později; odešle se tatáž žádost.
 window-error-authority-lost-request = Autorita neví o žádosti, kterou předtím přijala. Dosavadní certifikát funguje a nový klíč zůstává. Zeptejte se autority; potom stiskněte „Poslat novou žádost“. Použije se tentýž klíč.
 window-error-signing-failed = Klíč nepodepsal. Vytáhněte zařízení, znovu ho zasuňte a pokračujte.

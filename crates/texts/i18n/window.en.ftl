@@ -399,6 +399,7 @@ window-error-stays-claimed = It must stay: a certificate that this program canno
 window-error-stays-issued = It must stay: a certificate was issued for this key, which was not taken over here. Both are kept. Ask support.
 window-error-secret-for-another = What was given is for another device or file, so it was not sent to this one.
 window-error-key-kind-not-issued = The authority issues no certificates for the keys that this device makes. Choose another device, or a file.
+window-unread = It is kept as it is, and so is its key. This program cannot renew it.
 window-error-authority-busy = The authority cannot do this now. Nothing was lost: go on later; the same request is sent again.
 window-error-authority-lost-request = The authority does not know the request that it took. Your old certificate works and the new key is kept. Ask the authority; then press "Send a new request". It is for the same key.
 window-error-signing-failed = The key did not sign. Pull the device out and insert it again, then go on.
