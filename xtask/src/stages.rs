@@ -182,7 +182,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
             house.extend(["road::waiting", "road::debt", "road::one_refused"]);
         } else {
             house.extend(["road::", "messages::", "care::", "contract::", "token::", "foreign_ground::", "service::"]);
-            house.extend(["attack::", "others::", "successor::", "left_behind::"]);
+            house.extend(["attack::", "others::", "successor::", "operator::", "left_behind::"]);
         }
         program("cargo", &house)
     })?;

@@ -108,6 +108,7 @@ fn papers(wrong: &mut Vec<String>) -> Outcome {
         "attack",
         "others",
         "successor",
+        "operator",
         "left_behind",
         "pkits",
         "paths",

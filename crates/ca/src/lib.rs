@@ -12,7 +12,7 @@ mod store;
 mod web;
 
 pub use authority::{Authority, ISSUERS};
-pub use ceremony::{CeremonyOptions, TlsIdentity, initialise, tls_identity};
+pub use ceremony::{ANNOUNCED, CeremonyOptions, End, TlsIdentity, ends, initialise, renew, tls_identity};
 pub use issue::RevokeError;
 pub use office::{ImportReport, Invitation, OfficeError, RequestLine, RowError};
 pub use web::router;

@@ -105,7 +105,7 @@ impl Prompt {
 
     /// What flags give, without asking anybody. A secret goes only where it belongs: that of `--file-password-file` to
     /// files, that of `--pin-file` or `--pin-stdin` to files where files were named beside it, otherwise to the one token
-    /// (or to the files, where there is no token) that asks for it first. To no token goes what was a file's, or another
+    /// that asks for it first, and to files that have no flag of their own. To no token goes what was a file's, or another
     /// token's.
     fn given(&self, store: &StoreInfo) -> Result<Option<Pin>, ClientError> {
         let is_file = store.kind == StoreKind::File;
@@ -123,7 +123,8 @@ impl Prompt {
         let bound = self.bound.borrow().clone();
         match bound {
             None => *self.bound.borrow_mut() = Some(store.clone()),
-            Some(known) if known.id == store.id || (is_file && known.kind == StoreKind::File) => {}
+            // A file spends no tries, and its own flag came first.
+            Some(known) if known.id == store.id || is_file => {}
             Some(known) => return meant_for_another(&known.name),
         }
         if let Some(file) = &self.file {

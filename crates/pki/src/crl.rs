@@ -174,6 +174,16 @@ impl Crl {
         &self.issuer
     }
 
+    /// nextUpdate.
+    pub fn next_update(&self) -> Option<SystemTime> {
+        self.next_update
+    }
+
+    /// All lines.
+    pub fn revoked(&self) -> &[Revoked] {
+        &self.revoked
+    }
+
     /// Whether `now` is between thisUpdate and nextUpdate.
     pub fn is_current_at(&self, now: SystemTime) -> bool {
         self.this_update <= now && self.next_update.is_none_or(|next| now <= next)

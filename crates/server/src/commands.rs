@@ -50,6 +50,12 @@ enum Command {
         #[arg(long, default_value = "p384")]
         issuer_key: String,
     },
+    Ceremony {
+        #[arg(long)]
+        root_key: Option<PathBuf>,
+        #[arg(long)]
+        all: bool,
+    },
     Run,
     Invite {
         applicant: String,
@@ -276,6 +282,9 @@ async fn serve(context: &Context) -> Result<(), ServeError> {
     for issuer in ISSUERS {
         authority.publish_crl(issuer).await?;
     }
+    for end in ending(context)? {
+        tracing::warn!("{}", ending_words(context, &end));
+    }
     let identity = Arc::new(identity(context).await?);
     if let Some(mail) = &config.mail {
         tokio::spawn(Sender::new(authority.database().clone(), mail)?.run());
@@ -345,6 +354,21 @@ async fn perform(context: &Context, command: Command) -> Result<(), ServeError> 
                 &context.texts.get("server-made", &[("sha256", &sha256)]),
                 &json!({ "root_sha256": sha256 }),
             );
+        }
+        Command::Ceremony { root_key, all } => {
+            let config = &context.config;
+            let now = SystemTime::now() - context.clock.behind;
+            let (key, published_at) = (root_key.as_deref(), &config.authority.published_at);
+            let renewed = obnova_ca::renew(&config.folder, key, all, published_at, now, &context.passphrase)?;
+            let mut lines: Vec<String> = renewed
+                .iter()
+                .map(|end| context.texts.get("server-signed-anew", &[("file", &end.file), ("day", &end.day())]))
+                .collect();
+            lines.push(
+                context.texts.get(if renewed.is_empty() { "server-nothing-ends" } else { "server-restart" }, &[]),
+            );
+            let data: Vec<_> = renewed.iter().map(|end| json!({ "file": end.file, "until": end.day() })).collect();
+            say(context.json, &lines.join("\n"), &json!({ "renewed": data }));
         }
         Command::Run => serve(context).await?,
         Command::Invite { applicant, profile } => {
@@ -427,7 +451,13 @@ async fn perform(context: &Context, command: Command) -> Result<(), ServeError> 
                 let words = words.each_ref().map(|(name, value)| (*name, value.as_str()));
                 text.push_str(&format!("\n{}", context.texts.get("server-letters-given-up", &words)));
             }
+            let ending = ending(context)?;
+            for end in &ending {
+                text.push_str(&format!("\n{}", ending_words(context, end)));
+            }
+            let ends: Vec<_> = ending.iter().map(|end| json!({ "file": end.file, "until": end.day() })).collect();
             let data = json!({
+                "ends": ends,
                 "authority_audit": entries,
                 "identity_audit": identity_entries,
                 "letters_given_up": letters,
@@ -436,6 +466,17 @@ async fn perform(context: &Context, command: Command) -> Result<(), ServeError> 
         }
     }
     Ok(())
+}
+
+/// What of the house ends soon.
+fn ending(context: &Context) -> Result<Vec<obnova_ca::End>, ServeError> {
+    let soon = SystemTime::now() - context.clock.behind + obnova_ca::ANNOUNCED;
+    Ok(obnova_ca::ends(&context.config.folder)?.into_iter().filter(|end| end.at <= soon).collect())
+}
+
+fn ending_words(context: &Context, end: &obnova_ca::End) -> String {
+    let key = if end.is_renewed { "server-ends" } else { "server-root-ends" };
+    context.texts.get(key, &[("file", &end.file), ("day", &end.day())])
 }
 
 async fn requests(context: &Context, command: Request) -> Result<(), ServeError> {

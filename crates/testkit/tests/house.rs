@@ -15,6 +15,7 @@ mod foreign;
 mod foreign_ground;
 mod left_behind;
 mod messages;
+mod operator;
 mod others;
 mod paths;
 mod peers;
