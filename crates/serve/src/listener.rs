@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
+pub use rustls::server::ServerConfig as Handshake;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ServerConfig};
 use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
@@ -248,12 +249,16 @@ async fn whole(request: axum::extract::Request, next: axum::middleware::Next) ->
 
 /// Serves until the process ends. A handshake has 10 seconds, a request's head 20, its body 20.
 ///
-/// `proxies` are addresses behind which many people stand.
-pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, router: Router, proxies: Vec<IpAddr>) {
+/// `tls` is what a new connection is shown now; `proxies` are addresses behind which many people stand.
+pub async fn serve(
+    listener: TcpListener,
+    tls: tokio::sync::watch::Receiver<Arc<Handshake>>,
+    router: Router,
+    proxies: Vec<IpAddr>,
+) {
     let router =
         if tracing::enabled!(tracing::Level::DEBUG) { router.layer(axum::middleware::from_fn(tell)) } else { router };
     let router = router.layer(axum::middleware::from_fn(whole));
-    let acceptor = TlsAcceptor::from(tls);
     let places = Places::default();
     for number in 0.. {
         let (stream, peer) = match listener.accept().await {
@@ -265,7 +270,7 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, router: Router
             }
         };
         let _ = stream.set_nodelay(true);
-        let (acceptor, router) = (acceptor.clone(), router.clone());
+        let (acceptor, router) = (TlsAcceptor::from(Arc::clone(&tls.borrow())), router.clone());
         places.give(Origin::of(peer.ip(), &proxies, number), number, async move {
             let handshake = tokio::time::timeout(Duration::from_secs(10), acceptor.accept(stream)).await;
             let Ok(Ok(stream)) = handshake else { return };

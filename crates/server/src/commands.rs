@@ -20,6 +20,7 @@ use obnova_serve::{ServeError, audit, mail};
 use obnova_texts::{Language, Texts};
 use serde_json::json;
 
+use crate::handshake::Shown;
 use crate::output::say;
 
 /// The authority and the identity space of obnova.
@@ -295,13 +296,15 @@ async fn serve(context: &Context) -> Result<(), ServeError> {
     let keeper = Arc::clone(&authority);
     tokio::spawn(async move { keeper.keep_house().await });
 
-    let (chain, key) = obnova_ca::tls_identity(&config.folder, &hosts(&config.authority.address), &context.passphrase)?;
-    let tls = listener::tls(&chain, &key, ClientCertificates::Ignored)?;
+    let shown = |address: &str, clients| {
+        let (folder, passphrase) = (config.folder.clone(), context.passphrase.clone());
+        Shown { folder, hosts: hosts(address), passphrase, clients }.kept()
+    };
+    let tls = shown(&config.authority.address, ClientCertificates::Ignored)?;
     let proxies = config.authority.proxies.clone();
     tokio::spawn(listener::serve(authority_listener, tls, obnova_ca::router(authority), proxies));
 
-    let (chain, key) = obnova_ca::tls_identity(&config.folder, &hosts(&config.identity.address), &context.passphrase)?;
-    let tls = listener::tls(&chain, &key, ClientCertificates::Asked)?;
+    let tls = shown(&config.identity.address, ClientCertificates::Asked)?;
     let proxies = config.identity.proxies.clone();
     tokio::spawn(listener::serve(identity_listener, tls, obnova_idp::router(identity), proxies));
 

@@ -1,6 +1,7 @@
 //! `obnova-server`: composes the authority and identity roles; no rule lives here.
 
 mod commands;
+mod handshake;
 mod output;
 
 use std::process::ExitCode;

@@ -78,3 +78,34 @@ fn what_the_root_signed_is_announced_and_signed_anew() {
     let server = std::fs::read_to_string(world.path("server.log")).unwrap();
     assert!(!server.contains("root.crl ends"), "{server}");
 }
+
+/// A server that is never stopped makes its certificates of TLS anew, every thirty days or when the system says so.
+#[test]
+fn what_is_shown_at_a_handshake_is_made_anew() {
+    let (world, _folder) = world(Store::File, Engine::Sqlite);
+    let shown = |address: String| -> String {
+        let script = format!(
+            "openssl s_client -connect {address} -CAfile {} -verify_return_error </dev/null 2>/dev/null \
+             | openssl x509 -noout -fingerprint -sha256",
+            world.path("server/certificates/service.crt").display()
+        );
+        let output = std::process::Command::new("sh").args(["-ec", &script]).output().unwrap();
+        assert!(output.status.success(), "{}", told(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let addresses = [world.authority_address(), world.identity_address()]
+        .map(|address| address.trim_start_matches("https://").trim_end_matches('/').to_owned());
+    let before = addresses.clone().map(&shown);
+    let id = world.server_id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    let begun = std::time::Instant::now();
+    for (address, before) in addresses.iter().zip(&before) {
+        while shown(address.clone()) == *before {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{address} still shows {before}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    // Whoever pinned the service root notices nothing.
+    let output = world.obnova(&["renew", "--all"]).unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+}
