@@ -83,10 +83,15 @@ pub fn softhsm_module() -> Option<PathBuf> {
 ///
 /// When none of a hundred is free.
 pub fn free_port() -> std::io::Result<u16> {
+    Ok(held_port()?.local_addr()?.port())
+}
+
+/// The same, held until the listener goes.
+fn held_port() -> std::io::Result<TcpListener> {
     for _ in 0..100 {
         let port = 10_000 + u16::from_be_bytes(obnova_crypto::Primitives.octets()) % 20_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
+        if let Ok(held) = TcpListener::bind(("127.0.0.1", port)) {
+            return Ok(held);
         }
     }
     Err(failed("no free port"))
@@ -97,6 +102,8 @@ pub struct World {
     options: WorldOptions,
     authority: u16,
     identity: u16,
+    /// Both ports, until the server takes them: other worlds look for free ones at the same time.
+    held: Vec<TcpListener>,
     server: Option<Child>,
     /// Letters that were sent.
     pub mail: MailSink,
@@ -124,9 +131,11 @@ impl World {
             std::fs::create_dir_all(options.folder.join(sub))?;
         }
         let mail = MailSink::start(&options.folder.join("mail"))?;
+        let held = vec![held_port()?, held_port()?];
         let world = Self {
-            authority: free_port()?,
-            identity: free_port()?,
+            authority: held[0].local_addr()?.port(),
+            identity: held[1].local_addr()?.port(),
+            held,
             server: None,
             mail,
             authority_extra: String::new(),
@@ -273,6 +282,7 @@ impl World {
     /// The system's own error, or that it ended at once.
     pub fn start_server(&mut self) -> std::io::Result<()> {
         self.say("obnova-server run &");
+        self.held.clear();
         for attempt in 0..5 {
             let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("server.log"))?;
             let mut child = self.run_command().stdout(Stdio::piped()).stderr(log).spawn()?;
