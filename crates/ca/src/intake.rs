@@ -232,11 +232,13 @@ impl Authority {
             Ok(None) => {}
             Err(error) => return self.sign_answer(&message, None, &self.error(&error.into())).map(|(bytes, _)| bytes),
         }
-        let sender = match self.authenticate(&message, &mut reading).await {
-            Ok(sender) => sender,
+        let (sender, reading) = match self.authenticate(&message, reading).await {
+            Ok(known) => known,
             Err(refusal) => {
                 // An equal message may have been answered a moment ago, and have changed what this one rests on.
-                if let Ok(Some(answer)) = stored_answer(&mut reading, &transaction, &hash).await {
+                if let Ok(mut reading) = self.database.pool().acquire().await
+                    && let Ok(Some(answer)) = stored_answer(&mut reading, &transaction, &hash).await
+                {
                     return Some(answer);
                 }
                 tracing::info!(transaction, refusal = refusal.1, "a CMP message was refused");
@@ -365,7 +367,7 @@ impl Authority {
             .await;
         match stored {
             Ok(Stored::New) => {
-                if let Err(error) = self.publish_along(&along).await {
+                if let Err(error) = self.publish_along(&along, true).await {
                     tracing::error!(%error, "a revocation stands, and its list will follow");
                 }
                 Some(response)
@@ -387,7 +389,7 @@ impl Authority {
                     }
                     _ => self.error(&Refusal::new(failure, words)),
                 };
-                if let Err(error) = self.publish_along(&along).await {
+                if let Err(error) = self.publish_along(&along, false).await {
                     tracing::error!(%error, "a revocation stands, and its list will follow");
                 }
                 self.sign_answer(request, Some(sender), &answer).map(|(bytes, _)| bytes)
@@ -412,23 +414,31 @@ impl Authority {
     }
 
     /// The list that tells of a revocation, when the answer was one.
-    async fn publish_along(&self, along: &Along) -> Result<(), ServeError> {
+    async fn publish_along(&self, along: &Along, is_new: bool) -> Result<(), ServeError> {
         match along {
+            // Another server's clock, or a list that it just read the rows for, says nothing about this one.
+            Along::Revoked { issuer, .. } if is_new => self.publish_crl(issuer).await,
             Along::Settled { accepted: false, issuer, .. } => self.publish_crl(issuer).await,
             Along::Revoked { issuer, serial, .. } => self.publish_revoked(issuer, serial).await,
             _ => Ok(()),
         }
     }
 
-    async fn authenticate(&self, message: &Message, reading: &mut Reading) -> Result<Sender, Refusal> {
+    async fn authenticate(&self, message: &Message, mut reading: Reading) -> Result<(Sender, Reading), Refusal> {
         match &message.protection {
             Protection::None => Err(Refusal::new(Failure::BadMessageCheck, "the message is not protected")),
-            Protection::Mac(_) => self.authenticate_invited(message, reading).await,
-            Protection::Signature(_) => self.authenticate_holder(message, reading).await,
+            Protection::Mac(_) => {
+                let sender = self.authenticate_invited(message, reading).await?;
+                Ok((sender, self.database.pool().acquire().await?))
+            }
+            Protection::Signature(_) => {
+                let sender = self.authenticate_holder(message, &mut reading).await?;
+                Ok((sender, reading))
+            }
         }
     }
 
-    async fn authenticate_invited(&self, message: &Message, reading: &mut Reading) -> Result<Sender, Refusal> {
+    async fn authenticate_invited(&self, message: &Message, mut reading: Reading) -> Result<Sender, Refusal> {
         use sqlx::Row;
         // One answer for unknown, wrong, expired and locked: a guesser learns nothing.
         let refused = || Refusal::new(Failure::BadMessageCheck, "the invitation's reference or code is not accepted");
@@ -438,8 +448,10 @@ impl Authority {
             "SELECT code, applicant, profile, expires, used_by, failures, person FROM invitation WHERE reference = $1",
         )
         .bind(reference.clone())
-        .fetch_optional(&mut **reading)
+        .fetch_optional(&mut *reading)
         .await?;
+        // A code takes long to check, and a wrong one longer: nobody else waits for this connection meanwhile.
+        drop(reading);
         let Some(row) = row else {
             // An unknown reference takes as long as a known one with a wrong code.
             let nobody = SharedSecret::new(&Secret::new(hex::encode(Primitives.octets::<16>())));

@@ -236,6 +236,9 @@ impl Authority {
             Sender::Invited { reference, .. } => Some(reference.clone()),
             Sender::Holder { .. } => None,
         };
+        let followed = predecessor.cloned();
+        let profile = Profile::from_name(&row.profile)
+            .ok_or_else(|| Refusal::new(Failure::BadTemplate, format!("profile {} is not known", row.profile)))?;
         let predecessor = match (sender, predecessor) {
             (Sender::Holder { issuer, .. }, Some(old)) => Some(((*issuer).to_owned(), old.serial().hexadecimal())),
             _ => None,
@@ -247,7 +250,7 @@ impl Authority {
             .database
             .write(|connection| {
                 let (reference, row, predecessor) = (reference.clone(), row.clone(), predecessor.clone());
-                let (identity, draft) = (identity.clone(), draft.cloned());
+                let (identity, draft, followed) = (identity.clone(), draft.cloned(), followed.clone());
                 Box::pin(async move {
                     if let Some(known) = store::request(connection, &row.id).await? {
                         return Ok(match known.public_key == row.public_key && known.sender == row.sender {
@@ -260,7 +263,21 @@ impl Authority {
                         let words = "same-key: this key has a certificate or a request already; make a new one";
                         return Ok(Err(Refusal::new(Failure::BadTemplate, words)));
                     }
+                    if draft.is_some() {
+                        // A word of the office that came a moment ago counts.
+                        let known = store::applicant(connection, &row.applicant, now).await?;
+                        let facts = known.map(|known| Self::facts(&known, profile, followed.as_ref()));
+                        if facts.is_none_or(|facts| authorize(&facts) != Verdict::Issue) {
+                            let words = "the office changed the data a moment ago; ask again";
+                            return Ok(Err(Refusal::new(Failure::SystemUnavailable, words)));
+                        }
+                    }
                     if let Some((issuer, serial)) = &predecessor {
+                        let old = store::certificate(connection, issuer, serial).await?;
+                        if old.is_none_or(|old| old.state == "revoked") {
+                            let words = "the signer's certificate was revoked";
+                            return Ok(Err(Refusal::new(Failure::CertificateRevoked, words)));
+                        }
                         let others = store::successor_requests(connection, (issuer, serial), &row.id).await?;
                         if let Some(last) = others.last()
                             && others.len() >= limit

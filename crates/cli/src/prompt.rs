@@ -122,6 +122,8 @@ impl Prompt {
         }
         let bound = self.bound.borrow().clone();
         match bound {
+            // A file is bound when it was opened: one that has another password says nothing about the secret.
+            None if is_file => {}
             None => *self.bound.borrow_mut() = Some(store.clone()),
             // A file spends no tries, and its own flag came first.
             Some(known) if known.id == store.id || is_file => {}
@@ -170,14 +172,23 @@ impl PinSource for Prompt {
         Ok(pin)
     }
 
+    fn opened(&self, store: &StoreInfo) {
+        let is_given = self.file_password.is_none() && (self.file.is_some() || self.stdin);
+        if store.kind == StoreKind::File && is_given && self.bound.borrow().is_none() {
+            *self.bound.borrow_mut() = Some(store.clone());
+        }
+    }
+
     /// The one device was named as the target of the other, so `--pin-file` is for both, where no file is for this one.
     fn pin_of_target(&self, store: &StoreInfo) -> Result<Pin, ClientError> {
         if store.pin.pad || !store.needs_login {
             return Ok(Pin::new(String::new()));
         }
+        // What opened a file is no PIN.
+        let is_of_file = self.bound.borrow().as_ref().is_some_and(|known| known.kind == StoreKind::File);
         match (&self.onto_pin, &self.file) {
             (Some(file), _) => first_line_of(file),
-            (None, Some(file)) if !self.names_files => first_line_of(file),
+            (None, Some(file)) if !self.names_files && !is_of_file => first_line_of(file),
             _ => self.pin(store),
         }
     }

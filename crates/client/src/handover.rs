@@ -161,7 +161,11 @@ impl Journey<'_> {
         let permit = permit(certificate, standing, self.clock.now())
             .map_err(|stays| ClientError::new(stays.code(), certificate.serial()))?;
         let id = self.store.lock().info()?.id;
-        crate::cleanup::remove(self.home, &id, &self.store, &permit)?;
+        match crate::cleanup::remove(self.home, &id, &self.store, &permit) {
+            // It stays: the renewal goes on without its place, and clean-up names what is in the way.
+            Err(error) if error.code == "stays-claimed" => return Ok(()),
+            done => done?,
+        };
         self.journal.append(Evidence::Removed { sha256: Primitives.fingerprint(certificate.der()) })?;
         Ok(())
     }

@@ -46,7 +46,9 @@ impl OpenStore {
     pub(crate) fn unlock(&self, pin: &dyn PinSource) -> Result<(), ClientError> {
         let secret = pin.pin(&self.now())?;
         let done = self.store.lock().unlock(&secret, pin.may_spend_last_try());
-        done.map_err(|error| ClientError::at(error, &self.info.name))
+        done.map_err(|error| ClientError::at(error, &self.info.name))?;
+        pin.opened(&self.info);
+        Ok(())
     }
 
     /// Whether a person means this one by these words.

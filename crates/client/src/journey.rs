@@ -45,6 +45,9 @@ pub trait PinSource {
     /// `pin-needed` when nobody can be asked.
     fn pin(&self, store: &StoreInfo) -> Result<Pin, ClientError>;
 
+    /// What was given last opened this store.
+    fn opened(&self, _store: &StoreInfo) {}
+
     /// The PIN of the other device that the person named for the new certificates.
     ///
     /// # Errors

@@ -249,10 +249,16 @@ impl Pfx {
                     Ok(certificate) if certificates.contains(&certificate) => {}
                     Ok(certificate) => certificates.push(certificate),
                     Err(_) => {
-                        let beside = bags
+                        let same = |one: &&Bag| bag.local_id.is_some() && one.local_id == bag.local_id;
+                        let mut beside: Vec<Vec<u8>> = bags
                             .iter()
-                            .find(|one| bag.local_id.is_some() && one.local_id == bag.local_id && one.key().is_some());
-                        let key = beside.and_then(Bag::key).map(|key| key.public_key().to_vec());
+                            .filter(same)
+                            .filter_map(Bag::key)
+                            .map(|key| key.public_key().to_vec())
+                            .collect();
+                        beside.dedup();
+                        // Two keys under one mark: it tells nothing.
+                        let key = beside.pop().filter(|_| beside.is_empty());
                         pfx.unread.push(PfxUnread { octets: der.clone(), name: bag.name.clone(), key });
                     }
                 }

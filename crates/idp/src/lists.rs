@@ -24,8 +24,8 @@ const FIRST: Duration = Duration::from_secs(20);
 #[derive(Default)]
 struct Known {
     list: Mutex<Option<(Instant, Arc<Crl>)>>,
-    /// One fetch at a time.
-    fetching: tokio::sync::Mutex<()>,
+    /// One fetch at a time; when the last one failed.
+    fetching: tokio::sync::Mutex<Option<Instant>>,
 }
 
 impl Known {
@@ -91,10 +91,20 @@ impl Lists {
 
 /// Fetches a list, unless somebody else just did.
 async fn fetch(known: &Known, issuer: &TrustedIssuer, http: Arc<HttpClient>) -> Result<(), ServeError> {
-    let _turn = known.fetching.lock().await;
+    let mut failed = known.fetching.lock().await;
     if known.list().is_some_and(|(at, _)| at.elapsed() < FRESH) {
         return Ok(());
     }
+    // Those who waited for a fetch that failed do not each wait for one of their own.
+    if failed.is_some_and(|at| at.elapsed() < FRESH) {
+        return Err(ServeError::new(&issuer.crl_address, "the list could not be fetched a moment ago"));
+    }
+    let done = fetch_now(known, issuer, http).await;
+    *failed = done.is_err().then(Instant::now);
+    done
+}
+
+async fn fetch_now(known: &Known, issuer: &TrustedIssuer, http: Arc<HttpClient>) -> Result<(), ServeError> {
     let address = issuer.crl_address.clone();
     let bytes = tokio::task::spawn_blocking(move || http.get(&address).and_then(obnova_remote::Response::success))
         .await
@@ -102,6 +112,10 @@ async fn fetch(known: &Known, issuer: &TrustedIssuer, http: Arc<HttpClient>) -> 
         .map_err(|error| ServeError::new(&issuer.crl_address, error))?;
     let list = Crl::from_der(&bytes, &issuer.certificate, &Primitives)
         .map_err(|error| ServeError::new(&issuer.crl_address, error))?;
+    // An older list than the known one takes nothing back.
+    if known.list().is_some_and(|(_, before)| list.this_update() < before.this_update()) {
+        return Err(ServeError::new(&issuer.crl_address, "the list that came is older than the one before"));
+    }
     *known.list.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::new(list)));
     Ok(())
 }

@@ -14,6 +14,7 @@ use obnova_lifecycle::port::{
     StoreKind,
 };
 use obnova_lifecycle::retirement::RemovalPermit;
+use obnova_pki::signature::key_identity;
 use obnova_pki::{Certificate, KeyKind, Signer};
 use zeroize::Zeroizing;
 
@@ -136,6 +137,8 @@ impl FileStore {
     /// Adds a key to those that wait; what waits is read anew, under the lock.
     fn wait(&self, key: SoftwareKey, label: &str) -> Result<(), KeyStoreError> {
         let _lock = self.lock()?;
+        // Both files open with one password: somebody else may have changed it meanwhile.
+        self.main()?;
         let mut waiting = self.waiting()?;
         waiting.keys.push(PfxKey { key, certificate: None, name: Some(label.to_owned()) });
         self.write(&self.beside(".waiting"), &waiting)
@@ -269,13 +272,14 @@ impl KeyStore for FileStore {
         let Some(certificate) = permit.certificate() else { return self.forget_waiting(permit.public_key()) };
         let mut main = self.main()?;
         let before = main.certificates().count();
+        let of = key_identity(certificate.public_key());
         main.others.retain(|other| other != certificate);
         // A key that another certificate needs stays with that one.
         for entry in main.keys.iter_mut().filter(|entry| entry.certificate.as_ref() == Some(certificate)) {
-            let other = main.others.iter().position(|other| other.public_key() == certificate.public_key());
+            let other = main.others.iter().position(|other| key_identity(other.public_key()) == of);
             entry.certificate = other.map(|place| main.others.remove(place));
         }
-        main.keys.retain(|entry| entry.certificate.is_some() || entry.key.public_key() != certificate.public_key());
+        main.keys.retain(|entry| entry.certificate.is_some() || key_identity(entry.key.public_key()) != of);
         if main.certificates().count() < before {
             self.write(&self.real(), &main)?;
         }

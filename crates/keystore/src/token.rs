@@ -85,7 +85,10 @@ impl TokenStore {
         if state.final_try && !last_try {
             return Err(KeyStoreError::PukLastTry);
         }
-        check_pin(&state, puk)?;
+        // The lengths that a device tells are those of PINs; a PUK may be longer.
+        if !state.pad && !puk.is_plausible() {
+            return Err(KeyStoreError::NotAPin);
+        }
         // The SO and the user cannot be logged in at the same time, and it is the whole device that is logged in.
         self.forget_objects();
         let _ = self.session()?.logout();
@@ -382,7 +385,7 @@ impl KeyStore for TokenStore {
 
     fn held(&mut self) -> Result<Vec<Held>, KeyStoreError> {
         let objects = self.certificate_objects()?;
-        let mut by_id: Option<BTreeMap<Vec<u8>, Octets>> = None;
+        let mut by_id: Option<BTreeMap<Vec<u8>, Option<Octets>>> = None;
         let mut held = Vec::new();
         for object in objects {
             let mut key = None;
@@ -391,7 +394,7 @@ impl KeyStore for TokenStore {
                 if by_id.is_none() {
                     by_id = Some(self.public_ids()?);
                 }
-                key = by_id.iter().find_map(|known| known.get(&object.id).cloned());
+                key = by_id.iter().find_map(|known| known.get(&object.id).cloned().flatten());
             }
             held.push(Held {
                 identity: object.identity(),
@@ -415,6 +418,11 @@ impl KeyStore for TokenStore {
             !is_meant(other) && key.is_some_and(|key| key_identity(&key) == key_identity(permit.public_key()))
         });
         if !needed {
+            let copies = self.copies(permit.public_key())?;
+            if copies.is_empty() && !objects.iter().any(is_meant) {
+                // It is gone already.
+                return Ok(());
+            }
             // No key goes while a certificate that cannot be read may be its own.
             let contents = Contents::of(self.held()?);
             let claims = contents.claims(permit.public_key(), permit.unrelated());
@@ -423,7 +431,7 @@ impl KeyStore for TokenStore {
                 return Err(KeyStoreError::Claimed { detail: detail.join(", ") });
             }
             // The certificate goes last: a removal that was cut short finds its keys again by it.
-            for object in self.copies(permit.public_key())? {
+            for object in copies {
                 self.session()?.destroy_object(object).map_err(map_write)?;
             }
         }
@@ -448,12 +456,16 @@ impl KeyStore for TokenStore {
 
 impl TokenStore {
     /// CKA_ID and key of every public and private key object that tells its key.
-    fn public_ids(&mut self) -> Result<BTreeMap<Vec<u8>, Octets>, KeyStoreError> {
+    fn public_ids(&mut self) -> Result<BTreeMap<Vec<u8>, Option<Octets>>, KeyStoreError> {
         let mut known = BTreeMap::new();
         for class in [ObjectClass::PUBLIC_KEY, ObjectClass::PRIVATE_KEY] {
             for object in self.find(&[Attribute::Class(class)])? {
                 if let (Some(key), id) = self.public_key_of(object)? {
-                    known.entry(id).or_insert(Octets(key));
+                    // Two keys under one identifier: it tells nothing.
+                    let same = known.entry(id).or_insert_with(|| Some(Octets(key.clone())));
+                    if same.as_ref().is_some_and(|one| one.0 != key) {
+                        *same = None;
+                    }
                 }
             }
         }
@@ -531,6 +543,9 @@ impl PinCare for TokenStore {
             return Err(KeyStoreError::PukLastTry);
         }
         check_pin(&state, new)?;
+        if !state.pad && !puk.is_plausible() {
+            return Err(KeyStoreError::NotAPin);
+        }
         let slot = self.slot()?;
         // No session may be open (PKCS#11 2.40 section 5.5, C_InitToken).
         self.forget();

@@ -86,7 +86,9 @@ impl General {
 
 /// `.example.com` means what is below it. Without the dot it is one host, and for DNS names all that is below it, too.
 fn is_host_in(host: &str, base: &str, with_below: bool) -> bool {
-    let (host, base) = (host.to_ascii_lowercase(), base.to_ascii_lowercase());
+    // A dot at the end says that the name is whole, which it is.
+    let whole = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let (host, base) = (whole(host), whole(base));
     if let Some(domain) = base.strip_prefix('.') {
         return host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     }
@@ -108,7 +110,12 @@ fn subtrees(raw: Option<Vec<Vec<Any>>>) -> Result<Vec<General>, &'static str> {
     for subtree in raw.unwrap_or_default() {
         // minimum is 0 and maximum absent in every certificate of this profile.
         let [base] = subtree.as_slice() else { return Err("a subtree with minimum or maximum") };
-        all.push(General::of(base)?);
+        let base = General::of(base)?;
+        // An address and a mask of four octets each, or of sixteen.
+        if matches!(&base, General::Ip(octets) if ![8, 32].contains(&octets.len())) {
+            return Err("a subtree of addresses that is neither of IPv4 nor of IPv6");
+        }
+        all.push(base);
     }
     match all.len() > MOST {
         true => Err("too many subtrees"),

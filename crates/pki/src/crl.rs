@@ -174,6 +174,11 @@ impl Crl {
         &self.issuer
     }
 
+    /// thisUpdate.
+    pub fn this_update(&self) -> SystemTime {
+        self.this_update
+    }
+
     /// nextUpdate.
     pub fn next_update(&self) -> Option<SystemTime> {
         self.next_update

@@ -296,7 +296,9 @@ impl Evidence<'_> {
         }
         let mut covered = 0;
         for point in &points {
-            for list in self.lists.iter().filter(|list| list.base.is_none()) {
+            let mut newest: Vec<&List> = self.lists.iter().filter(|list| list.base.is_none()).collect();
+            newest.sort_by_key(|list| core::cmp::Reverse(list.this_update));
+            for list in newest {
                 let Some(told) = self.fits(certificate, point, list) else { continue };
                 if told & !covered == 0 || !self.is_signed(list, certificate, depth) {
                     continue;

@@ -215,9 +215,18 @@ impl Sender {
             .body(body)
             .map_err(|error| hopeless("letter", &error))?;
         let sent = self.transport.send(letter).await;
-        sent.map(drop)
-            .map_err(|error| Failure { is_final: error.is_permanent(), error: ServeError::new("SMTP", error) })
+        sent.map(drop).map_err(|error| Failure { is_final: is_final(&error), error: ServeError::new("SMTP", error) })
     }
+}
+
+/// Whether a letter will never be taken. A login or a command that the server refuses is the operator's matter: it is mended,
+/// and the letter still goes (RFC 5321 section 4.2.3, RFC 4954 section 6).
+fn is_final(error: &lettre::transport::smtp::Error) -> bool {
+    let is_of_login = error.status().is_some_and(|code| {
+        let code: u16 = code.into();
+        (500..=504).contains(&code) || [521, 530, 534, 535, 538].contains(&code)
+    });
+    error.is_permanent() && !is_of_login
 }
 
 /// Why a letter did not leave, and whether trying again is of any use.
