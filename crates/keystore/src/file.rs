@@ -389,3 +389,28 @@ impl Room for FileStore {
         Err(KeyStoreError::NotPossible)
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// Two programs at one file: a key never waits under a password that the file no longer has.
+    #[test]
+    fn a_password_that_was_changed_elsewhere_stops_a_new_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.p12");
+        let key = SoftwareKey::generate(KeyKind::P256).unwrap();
+        let pfx = Pfx::new(vec![PfxKey { key, certificate: None, name: None }], Vec::new());
+        let pin = |text: &str| Pin::new(text.to_owned());
+        std::fs::write(&path, pfx.write(&Secret::new("one".to_owned())).unwrap()).unwrap();
+        let (mut here, mut there) = (FileStore::new(&path), FileStore::new(&path));
+        here.unlock(&pin("one"), false).unwrap();
+        there.pin_care().unwrap().change_pin(&pin("one"), &pin("two"), false).unwrap();
+        here.generate(KeyKind::P256, "new").unwrap_err();
+        assert!(!path.with_extension("p12.waiting").exists());
+        let mut later = FileStore::new(&path);
+        later.unlock(&pin("two"), false).unwrap();
+        later.generate(KeyKind::P256, "new").unwrap();
+        assert_eq!(later.keys().unwrap().len(), 2);
+    }
+}

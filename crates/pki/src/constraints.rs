@@ -223,6 +223,8 @@ mod tests {
         assert_eq!(host("www.example.cz", "example.cz"), Ok(true));
         assert_eq!(host("wwwexample.cz", "example.cz"), Ok(false));
         assert_eq!(host("anything.cz", ""), Ok(true));
+        assert_eq!(host("www.example.cz.", "example.cz"), Ok(true), "a name that says that it is whole");
+        assert_eq!(host("www.example.cz", "example.cz."), Ok(true));
         let uri = |name: &str, base: &str| General::Address(name.to_owned()).is_in(&General::Address(base.to_owned()));
         assert_eq!(uri("https://a@www.example.cz:8443/x?y#z", "www.example.cz"), Ok(true));
         assert_eq!(uri("https://www.example.cz/", ".example.cz"), Ok(true));
